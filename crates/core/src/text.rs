@@ -1,0 +1,103 @@
+//! Texts for people: local time, foreign text made safe, the sentence that names the culprit.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::evidence::{Contributor, Evidence};
+
+/// Local time as `YYYY-MM-DD HH:MM:SS`; a time outside the calendar reads `unknown time`.
+pub fn local_time(ts_ms: i64, zone: &TimeZone) -> String {
+    match Timestamp::from_millisecond(ts_ms) {
+        Ok(timestamp) => timestamp.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => "unknown time".to_owned(),
+    }
+}
+
+/// A length of time for people: `45 s`, `3 m 20 s`, `2 h 1 m`.
+pub fn duration(ms: i64) -> String {
+    crate::unit::Unit::Seconds.show(ms as f64 / 1_000.0).to_string()
+}
+
+/// Foreign text made safe for terminals, sheets and mails: control characters, line breaks and characters that reorder
+/// or hide text become visible escapes; at most `limit` characters, then `…`. Markup is the renderer's business.
+pub fn clean(foreign: &str, limit: usize) -> String {
+    let mut text = String::with_capacity(foreign.len().min(limit * 4));
+    for (count, c) in foreign.chars().enumerate() {
+        if count >= limit {
+            text.push('…');
+            break;
+        }
+        match c {
+            '\t' | '\n' | '\r' => text.push(' '),
+            c if c.is_control() || is_invisible(c) => {
+                let _ = write!(text, "\\u{{{:x}}}", c as u32);
+            }
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+/// Characters that have no width or change the direction of what follows.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// What a contributor is called: program and pid.
+pub fn contributor_name(contributor: &Contributor) -> String {
+    format!("{} (pid {})", clean(&contributor.program, 80), contributor.key.pid)
+}
+
+/// The sentence that names the culprit, without full stop, e.g. `yes (pid 4711) takes 49.8 % of this machine's CPU`.
+/// `None` if no process contributed.
+pub fn culprit_sentence(evidence: &Evidence) -> Option<String> {
+    let first = evidence.top.first()?;
+    let ranked_by = evidence.ranked_by.as_ref()?;
+    let name = contributor_name(first);
+    Some(match first.amount.share {
+        Some(share) => {
+            let share = crate::unit::Unit::Ratio.show(share);
+            format!("{name} takes {share} of {}", ranked_by.whole)
+        }
+        None => format!("{name} takes {}", ranked_by.unit.show(first.amount.value)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn times_are_local() {
+        assert_eq!(local_time(0, &TimeZone::UTC), "1970-01-01 00:00:00");
+        assert_eq!(local_time(1_795_143_845_000, &TimeZone::fixed(jiff::tz::offset(1))), "2026-11-20 04:04:05");
+        assert_eq!(local_time(i64::MAX, &TimeZone::UTC), "unknown time");
+    }
+
+    #[test]
+    fn foreign_text_is_made_visible() {
+        for (foreign, safe) in [
+            ("nginx", "nginx"),
+            ("a\nb\tc", "a b c"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("rtl\u{202e}txt", "rtl\\u{202e}txt"),
+            ("日本語", "日本語"),
+            ("\u{7f}\u{9b}", "\\u{7f}\\u{9b}"),
+        ] {
+            assert_eq!(clean(foreign, 100), safe);
+        }
+        assert_eq!(clean("abcdef", 3), "abc…");
+    }
+
+    proptest! {
+        #[test]
+        fn clean_text_has_no_control_characters(foreign in "\\PC*|[\\x00-\\x1f\\x7f-\\xa0]*", limit in 0_usize..50) {
+            let safe = clean(&foreign, limit);
+            prop_assert!(!safe.chars().any(|c| c.is_control() || is_invisible(c)));
+        }
+    }
+}
