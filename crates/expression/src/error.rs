@@ -1,0 +1,66 @@
+//! What is wrong with a condition: where, in which words, and how to mend it.
+
+use std::ops::Range;
+
+use thiserror::Error;
+use watchkeeper_core::Problem;
+
+/// The text is not an expression.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// Bytes of the text, on character boundaries; empty at the end of the text if something is missing there.
+    pub range: Range<usize>,
+    /// How to mend it, if there is something to say.
+    pub help: Option<String>,
+}
+
+impl SyntaxError {
+    pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), range, help: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same as a mistake at a key of the configuration.
+    pub fn problem(self, key_path: &str) -> Problem {
+        problem(key_path, self.message, self.range, self.help)
+    }
+}
+
+/// The expression does not fit the fields that exist, their units or what a condition may be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct CheckError {
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// Bytes of the text, on character boundaries.
+    pub range: Range<usize>,
+    /// How to mend it, if there is something to say.
+    pub help: Option<String>,
+}
+
+impl CheckError {
+    pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), range, help: None }
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The same as a mistake at a key of the configuration.
+    pub fn problem(self, key_path: &str) -> Problem {
+        problem(key_path, self.message, self.range, self.help)
+    }
+}
+
+fn problem(key_path: &str, message: String, range: Range<usize>, help: Option<String>) -> Problem {
+    Problem { key_path: key_path.to_owned(), within: Some(range), message, help }
+}

@@ -1,0 +1,149 @@
+//! Values as they are written, read in the unit of the field that they meet.
+
+use watchkeeper_core::Unit;
+use watchkeeper_core::quantity::{Size, Span};
+
+/// What is wrong with a value and how to write it.
+pub(crate) struct Unfit {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// A number without quotes, in the unit of the field.
+pub(crate) fn number(name: &str, unit: Unit, value: f64) -> Result<f64, Unfit> {
+    let needs_unit = matches!(unit, Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds) && value != 0.0;
+    if needs_unit {
+        return Err(Unfit {
+            message: format!("`{name}` is in {}; {value} has no unit", unit.words()),
+            help: format!("write {}", suggestion(unit, value)),
+        });
+    }
+    if unit == Unit::Ratio && value.abs() > 1.0 {
+        return Err(Unfit {
+            message: format!("`{name}` is {}; {value} is outside", unit.words()),
+            help: format!("write \"{value}%\""),
+        });
+    }
+    Ok(value)
+}
+
+/// Text in quotes as a number in the unit of the field.
+pub(crate) fn quantity(name: &str, unit: Unit, text: &str) -> Result<f64, Unfit> {
+    let read = match unit {
+        Unit::Ratio => percent(text),
+        Unit::Bytes => size(text),
+        Unit::BytesPerSecond => rate(text).and_then(|(amount, seconds)| Some(size(amount)? / seconds)),
+        Unit::Seconds => seconds(text),
+        Unit::CountPerSecond => rate(text).and_then(|(amount, seconds)| Some(plain(amount)? / seconds)),
+        Unit::Cores | Unit::Count | Unit::Number | Unit::Text => None,
+    };
+    read.filter(|value| value.is_finite()).ok_or_else(|| Unfit {
+        message: format!("`{name}` is {}; {}", shape(unit), described(text)),
+        help: correction(unit, text),
+    })
+}
+
+/// A unit as the end of "`name` is ...".
+fn shape(unit: Unit) -> String {
+    match unit {
+        Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds => format!("in {}", unit.words()),
+        _ => unit.words().to_owned(),
+    }
+}
+
+/// What a text in quotes looks like, as a clause.
+fn described(text: &str) -> String {
+    let shown = watchkeeper_core::text::clean(text, 40);
+    let what = if percent(text).is_some() {
+        "is a percentage"
+    } else if seconds(text).is_some() {
+        "is a duration"
+    } else if size(text).is_some() {
+        "is a size"
+    } else if rate(text).is_some_and(|(amount, _)| size(amount).is_some() || plain(amount).is_some()) {
+        "is a rate"
+    } else if plain(text).is_some() {
+        "is a number in quotes"
+    } else {
+        "is no such value"
+    };
+    format!("\"{shown}\" {what}")
+}
+
+/// How the value must have been meant, or what such a value looks like.
+fn correction(unit: Unit, text: &str) -> String {
+    let plain = plain(text);
+    match (unit, plain) {
+        (Unit::Ratio, Some(value)) if value > 1.0 => format!("write \"{value}%\""),
+        (Unit::Ratio | Unit::Cores | Unit::Count | Unit::CountPerSecond | Unit::Number, Some(value)) => {
+            format!("write {value} without quotes")
+        }
+        (Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds, Some(value)) => {
+            format!("write {}", suggestion(unit, value))
+        }
+        (Unit::BytesPerSecond, _) if size(text).is_some() => {
+            format!("write \"{}/s\"", text.trim())
+        }
+        _ => format!("write {}", example(unit)),
+    }
+}
+
+/// What a value of the unit looks like.
+fn example(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Ratio => "a percentage, such as \"90%\"",
+        Unit::Bytes => "a size, such as \"2GiB\"",
+        Unit::BytesPerSecond => "a size per time, such as \"20MiB/s\" or \"1GiB/h\"",
+        Unit::Seconds => "a duration, such as \"5m\"",
+        Unit::CountPerSecond => "a number, such as 10, or a number per time, such as \"600/min\"",
+        Unit::Cores => "a number of cores, such as 1.5",
+        Unit::Count => "a number, such as 100",
+        Unit::Number => "a number, such as 2.5",
+        Unit::Text => "text in quotes",
+    }
+}
+
+/// A bare number with the unit it was probably meant in, quoted.
+fn suggestion(unit: Unit, value: f64) -> String {
+    if value < 0.0 || value > (1_u64 << 53) as f64 {
+        return example(unit).to_owned();
+    }
+    match unit {
+        Unit::Bytes => format!("\"{}\"", Size::from_bytes(value.round() as u64)),
+        Unit::BytesPerSecond => format!("\"{}/s\"", Size::from_bytes(value.round() as u64)),
+        _ => format!("\"{}\"", Span::from_ms((value * 1_000.0).round() as i64)),
+    }
+}
+
+/// A number as it stands; no sign, no exponent.
+fn plain(text: &str) -> Option<f64> {
+    let text = text.trim();
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| text.parse().ok()).flatten()
+}
+
+fn percent(text: &str) -> Option<f64> {
+    // Divided, not multiplied by 0.01: "7%" is then the same number as 0.07.
+    plain(text.trim().strip_suffix('%')?).map(|value| value / 100.0)
+}
+
+fn size(text: &str) -> Option<f64> {
+    Size::parse(text).ok().map(|size| size.bytes() as f64)
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    // A bare "0" reads as a duration too; it is a number here.
+    plain(text).is_none().then(|| Span::parse(text).ok()).flatten().map(|span| span.ms() as f64 / 1_000.0)
+}
+
+/// `"20MiB/h"` as the amount and the seconds it is spread over.
+fn rate(text: &str) -> Option<(&str, f64)> {
+    let (amount, per) = text.rsplit_once('/')?;
+    let seconds = match per.trim() {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    Some((amount.trim(), seconds))
+}
