@@ -276,6 +276,15 @@ pub trait Ledger: Send {
     /// Writes what became of a claimed row. `next_due_ms` is when to try again, for outcomes that try again.
     fn finish(&mut self, id: OutboxId, delivery: &Delivery, next_due_ms: Option<i64>) -> Result<(), LedgerError>;
 
+    /// Makes every row of a channel that waits for its next attempt due at `now_ms`: the channel works again, or was set
+    /// up anew. Rows that were never tried and rows under a lease stay as they are. Answers how many rows there were.
+    ///
+    /// The default leaves them to their own back-off.
+    fn wake(&mut self, channel: &str, now_ms: i64) -> Result<u64, LedgerError> {
+        let _ = (channel, now_ms);
+        Ok(0)
+    }
+
     /// When the next row of a channel is due, leases counted; `None` if nothing waits.
     fn next_due(&mut self, channel: &str) -> Result<Option<i64>, LedgerError>;
 
