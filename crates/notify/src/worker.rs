@@ -1,0 +1,275 @@
+//! The worker of a channel: sleeps until something is due, claims it, sends it, and writes down what became of it.
+
+mod backoff;
+mod desk;
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep, timeout};
+use watchkeeper_core::outbox::{Due, OutboxId, Outcome};
+use watchkeeper_core::{IncidentKey, Ledger};
+
+use crate::channel::{Channel, Verdict};
+use crate::health::ChannelHealth;
+pub use backoff::backoff_ms;
+use desk::{Bundle, Desk, bundles};
+
+/// The wall clock, milliseconds UTC; given in, so that a test needs no waiting.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Groups that are claimed at once and share a connection. Many enough that hundreds of messages leave in a minute, few
+/// enough that they are through within one deadline.
+const GROUPS: usize = 20;
+/// How much longer a lease lasts than the sending it is for.
+const LEASE_MARGIN_MS: i64 = 5_000;
+/// How long a send may go on after the end was asked for.
+const LAST_SEND: Duration = Duration::from_secs(5);
+/// Longest sleep: the wall clock may have been set, so the ledger is asked again after this.
+const LONGEST_SLEEP_MS: i64 = 30_000;
+/// Shortest sleep when a row that is due cannot be claimed.
+const SHORTEST_SLEEP_MS: i64 = 500;
+/// How long the ledger is left alone after it has failed.
+const LEDGER_PAUSE_MS: i64 = 5_000;
+
+/// Sends what the outbox holds for a channel until `shutdown` says true or its sender is dropped; a send that is under
+/// way then is cut after 5 s and its lease expires. `wake` tells that rows were committed; both `notify_one` and
+/// `notify_waiters` do.
+///
+/// Rows that waited for another attempt when the worker starts are due at once: the setup may have been mended.
+pub async fn work(
+    channel: Channel,
+    ledger: Box<dyn Ledger>,
+    clock: Clock,
+    wake: Arc<Notify>,
+    health: Arc<Mutex<ChannelHealth>>,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let desk = Desk::new(channel.name(), ledger, Arc::clone(&clock));
+    let mut worker = Worker { channel, desk, clock, health, waiting: Vec::new() };
+    if let Err(text) = worker.desk.wake().await {
+        worker.note_ledger(&text);
+    }
+    loop {
+        // Registered before the ledger is asked, so that no wake-up falls between the question and the sleep.
+        let mut woken = pin!(wake.notified());
+        woken.as_mut().enable();
+        if *shutdown.borrow() || shutdown.has_changed().is_err() {
+            return;
+        }
+        let pause_ms = {
+            let mut step = pin!(worker.step());
+            tokio::select! {
+                pause_ms = &mut step => pause_ms,
+                () = ended(&mut shutdown) => {
+                    let _ = timeout(LAST_SEND, step).await;
+                    return;
+                }
+            }
+        };
+        if pause_ms > 0 {
+            tokio::select! {
+                () = sleep(Duration::from_millis(pause_ms.unsigned_abs())) => {}
+                () = woken => {}
+                () = ended(&mut shutdown) => return,
+            }
+        }
+    }
+}
+
+/// Returns when the end is asked for, or when nobody is left who could.
+async fn ended(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+}
+
+struct Worker {
+    channel: Channel,
+    desk: Desk,
+    clock: Clock,
+    health: Arc<Mutex<ChannelHealth>>,
+    /// Incidents and recipients with a message that failed and waits for another attempt.
+    waiting: Vec<(IncidentKey, String)>,
+}
+
+impl Worker {
+    /// Sends what is due; answers how long to sleep then, milliseconds.
+    async fn step(&mut self) -> i64 {
+        match self.try_step().await {
+            Ok(pause_ms) => pause_ms,
+            Err(text) => {
+                self.note_ledger(&text);
+                LEDGER_PAUSE_MS
+            }
+        }
+    }
+
+    async fn try_step(&mut self) -> Result<i64, String> {
+        self.desk.settle().await?;
+        let due = self.claim().await?;
+        if due.is_empty() {
+            let now_ms = (self.clock)();
+            let next_ms = self.desk.next_due().await?;
+            let pause_ms = next_ms.map_or(LONGEST_SLEEP_MS, |next_ms| next_ms.saturating_sub(now_ms));
+            return Ok(pause_ms.clamp(SHORTEST_SLEEP_MS.min(pause_ms.max(1)), LONGEST_SLEEP_MS));
+        }
+        self.send(bundles(due)).await?;
+        Ok(0)
+    }
+
+    /// Claims what is due and settles what needs no sending.
+    async fn claim(&mut self) -> Result<Vec<Due>, String> {
+        let lease_ms = self.channel.deadline().as_millis() as i64 + LEASE_MARGIN_MS;
+        let mut due = self.desk.claim(lease_ms, GROUPS).await?;
+        if due.iter().any(|due| self.is_waiting(due)) {
+            // An earlier message about the same incident still waits for its next attempt. It goes first, or with this.
+            self.desk.wake().await?;
+            due.extend(self.desk.claim(lease_ms, GROUPS).await?);
+        }
+        let (needless, due): (Vec<_>, Vec<_>) = due.into_iter().partition(is_needless);
+        for due in needless {
+            let verdict = Verdict::new(Outcome::Needless, None, "somebody has acknowledged the incident");
+            self.desk.finish(&[due.id], &verdict, None).await?;
+        }
+        Ok(due)
+    }
+
+    fn is_waiting(&self, due: &Due) -> bool {
+        due.attempts == 0
+            && due.row.incident.is_some_and(|incident| {
+                self.waiting.iter().any(|(key, recipient)| *key == incident && *recipient == due.row.recipient)
+            })
+    }
+
+    /// Sends bundles; each verdict is written down the moment it is known.
+    async fn send(&mut self, bundles: Vec<Bundle>) -> Result<(), String> {
+        let now_ms = (self.clock)();
+        let outgoing = bundles.iter().map(|bundle| bundle.outgoing(self.channel.origin(), now_ms)).collect();
+        let (sender, mut verdicts) = mpsc::unbounded_channel();
+        let mut open: Vec<Option<Bundle>> = bundles.into_iter().map(Some).collect();
+        let mut was_failing = false;
+        {
+            let Self { channel, desk, clock, health, waiting } = self;
+            let mut records = Records {
+                channel: channel.name(),
+                give_up_ms: channel.give_up_after().ms(),
+                desk,
+                clock,
+                health,
+                waiting,
+            };
+            let mut delivery = pin!(async {
+                channel.deliver(outgoing, &sender).await;
+                drop(sender);
+            });
+            let mut delivering = true;
+            loop {
+                let verdict = tokio::select! {
+                    biased;
+                    verdict = verdicts.recv() => verdict,
+                    () = &mut delivery, if delivering => {
+                        delivering = false;
+                        continue;
+                    }
+                };
+                let Some((index, verdict)) = verdict else { break };
+                if let Some(bundle) = open.get_mut(index).and_then(Option::take) {
+                    was_failing |= records.write(&bundle, &verdict).await;
+                }
+            }
+        }
+        if was_failing {
+            let woken = self.desk.wake().await?;
+            tracing::info!(channel = self.channel.name(), woken, "the channel works again");
+        }
+        Ok(())
+    }
+
+    fn note_ledger(&self, text: &str) {
+        tracing::error!(channel = self.channel.name(), error = text, "the outbox cannot be read or written");
+        locked(&self.health).note_error((self.clock)(), text);
+    }
+}
+
+/// Writes down what became of messages.
+struct Records<'a> {
+    channel: &'a str,
+    give_up_ms: i64,
+    desk: &'a mut Desk,
+    clock: &'a Clock,
+    health: &'a Mutex<ChannelHealth>,
+    waiting: &'a mut Vec<(IncidentKey, String)>,
+}
+
+impl Records<'_> {
+    /// Answers whether the channel had been failing and works again.
+    async fn write(&mut self, bundle: &Bundle, verdict: &Verdict) -> bool {
+        let now_ms = (self.clock)();
+        let (verdict, next_ms) = self.with_next_attempt(bundle, verdict, now_ms);
+        let ids: Vec<OutboxId> = bundle.rows.iter().map(|due| due.id).collect();
+        let works_again = self.note(bundle, &verdict, now_ms);
+        self.remember(bundle, next_ms.is_some());
+        // A failure to write is kept by the desk and tried again before anything else is claimed.
+        if let Err(error) = self.desk.finish(&ids, &verdict, next_ms).await {
+            tracing::error!(channel = self.channel, error, "cannot write down what became of a message");
+        }
+        works_again
+    }
+
+    /// Logs a verdict and keeps it in the channel's health; answers whether the channel had been failing and works again.
+    fn note(&self, bundle: &Bundle, verdict: &Verdict, now_ms: i64) -> bool {
+        let (channel, recipient, text) = (self.channel, &bundle.recipient, &verdict.text);
+        let mut health = locked(self.health);
+        match verdict.outcome {
+            Outcome::Sent => {
+                tracing::info!(channel, recipient, rows = bundle.rows.len(), answer = text, "message accepted");
+                return health.accepted(now_ms);
+            }
+            Outcome::Dead | Outcome::Needless => {
+                tracing::error!(channel, recipient, error = text, "message given up");
+                health.refused(now_ms, text);
+            }
+            Outcome::Transient | Outcome::Channel => {
+                tracing::warn!(channel, recipient, error = text, "message not accepted, tried again");
+                health.failed(now_ms, text, verdict.outcome == Outcome::Channel);
+            }
+        }
+        false
+    }
+
+    /// When to try again, if at all; a message whose time is over becomes a dead letter.
+    fn with_next_attempt(&self, bundle: &Bundle, verdict: &Verdict, now_ms: i64) -> (Verdict, Option<i64>) {
+        if !matches!(verdict.outcome, Outcome::Transient | Outcome::Channel) {
+            return (verdict.clone(), None);
+        }
+        let expires_ms = bundle.expires_ms(self.give_up_ms);
+        if now_ms >= expires_ms {
+            let text = format!("given up after {} attempts: {}", bundle.attempts + 1, verdict.text);
+            return (Verdict::new(Outcome::Dead, verdict.code, &text), None);
+        }
+        // A wrong setup does not mend itself in seconds.
+        let attempt = if verdict.outcome == Outcome::Channel { u32::MAX } else { bundle.attempts + 1 };
+        let next_ms = now_ms.saturating_add(backoff_ms(bundle.first_id(), attempt));
+        (verdict.clone(), Some(next_ms.min(expires_ms)))
+    }
+
+    fn remember(&mut self, bundle: &Bundle, waits: bool) {
+        for due in &bundle.rows {
+            let Some(incident) = due.row.incident else { continue };
+            self.waiting.retain(|(key, recipient)| *key != incident || *recipient != due.row.recipient);
+            if waits {
+                self.waiting.push((incident, due.row.recipient.clone()));
+            }
+        }
+    }
+}
+
+/// Whether the condition that makes a message needless has come true. An unknown one never does.
+fn is_needless(due: &Due) -> bool {
+    due.acknowledged && due.row.unless.as_deref() == Some("acknowledged")
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
