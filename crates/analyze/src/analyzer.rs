@@ -1,0 +1,274 @@
+//! Snapshots in, changes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use watchkeeper_core::catalogue::Metric;
+use watchkeeper_core::moment::Moment;
+use watchkeeper_core::port::{LoadedState, Receipt};
+use watchkeeper_core::snapshot::{Process, TickFlags};
+use watchkeeper_core::{Alert, Change, HostId, Incident, IncidentEvent, IncidentKey, Snapshot};
+
+use crate::evidence::Scene;
+use crate::life::{Life, Turn};
+use crate::programs::last_row;
+use crate::ranking::Measure;
+use crate::ring::Ring;
+use crate::rule::Rule;
+use crate::watch::{Tick, Watched};
+
+/// A pending alert outlives a restart of at least this length, or of three intervals if that is longer.
+const RESTART_GAP_MS: i64 = 300_000;
+
+/// What the analyzer works with; a reload brings a whole new one.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The host for ever.
+    pub host: HostId,
+    /// Its name.
+    pub host_name: String,
+    /// Labels that every incident carries.
+    pub labels: BTreeMap<String, String>,
+    /// IANA name of the time zone of local times.
+    pub time_zone: String,
+    /// The rules in force.
+    pub rules: Vec<Rule>,
+}
+
+/// How many alerts are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlertCounts {
+    /// Conditions that hold, not yet for as long as their rules ask.
+    pub pending: usize,
+    /// Alerts that fire.
+    pub firing: usize,
+}
+
+/// Evaluates all rules on each snapshot and keeps the alerts and incidents that come of it.
+pub struct Analyzer {
+    settings: Settings,
+    watched: Vec<Watched>,
+    /// Those that are open.
+    incidents: BTreeMap<IncidentKey, Incident>,
+    /// Alerts whose rules are gone, until the next tick says when that was.
+    orphans: Vec<Life>,
+    /// Whether the first tick is still to come: pending alerts of an earlier watch may be too old.
+    is_new: bool,
+    /// Whether there may be orphans, or incidents that no alert holds open.
+    is_unsettled: bool,
+    ring: Ring,
+    /// The last tick.
+    last: Option<Moment>,
+    ticks: u64,
+}
+
+impl Analyzer {
+    /// An analyzer that goes on where an earlier one stopped.
+    pub fn new(mut settings: Settings, state: LoadedState) -> Self {
+        let rules = std::mem::take(&mut settings.rules);
+        let mut analyzer = Self {
+            ring: Ring::new(columns(&rules)),
+            watched: rules.into_iter().map(Watched::new).collect(),
+            settings,
+            incidents: state.incidents.into_iter().map(|incident| (incident.key, incident)).collect(),
+            orphans: Vec::new(),
+            is_new: true,
+            is_unsettled: true,
+            last: None,
+            ticks: 0,
+        };
+        for alert in state.alerts {
+            analyzer.adopt(Life::resume(alert));
+        }
+        analyzer
+    }
+
+    /// One tick: everything that changed by it, in an order that depends on nothing else.
+    pub fn step(&mut self, snapshot: &Snapshot) -> Vec<Change> {
+        let at_ms = snapshot.at.ts_ms;
+        let mut turns = Vec::new();
+        self.follow_clock(snapshot);
+        if std::mem::take(&mut self.is_new) {
+            for watched in &mut self.watched {
+                let limit_ms = RESTART_GAP_MS.max(watched.rule.interval_ms.saturating_mul(3));
+                watched.forget_stale(at_ms, limit_ms, &mut turns);
+            }
+        }
+        let mut changes = self.settle(at_ms);
+        changes.extend(turns.into_iter().map(|(_, alert)| Change::Alert(alert)));
+
+        self.ticks += 1;
+        self.last = Some(snapshot.at);
+        let ended: Vec<Process> = snapshot.exited.iter().map(last_row).collect();
+        let kinds = self.watched.iter().map(|watched| watched.rule.each);
+        let tick = Tick::new(snapshot, &ended, self.ticks, kinds);
+        self.ring.record(&tick);
+
+        let mut scene = Scene::new(&tick, &self.ring);
+        for watched in &mut self.watched {
+            let mut turns = Vec::new();
+            watched.step(self.settings.host, &tick, &mut turns);
+            for (turn, mut alert) in turns {
+                if turn == Turn::Fired {
+                    let incident = opened(&self.settings, &mut scene, &watched.rule, &mut alert);
+                    watched.join(&alert);
+                    changes.push(Change::Alert(alert));
+                    changes.push(told(IncidentEvent::Opened, at_ms, &incident));
+                    self.incidents.insert(incident.key, incident);
+                } else {
+                    changes.extend(closed(&mut self.incidents, turn, alert, at_ms));
+                }
+            }
+        }
+        changes
+    }
+
+    /// Other settings from now on. Alerts go on under the rule of the same name if it still watches the same metric of
+    /// the same kind of entity; the others end.
+    pub fn reload(&mut self, mut settings: Settings) -> Vec<Change> {
+        let rules = std::mem::take(&mut settings.rules);
+        self.ring.set_columns(columns(&rules));
+        self.settings = settings;
+        let former = std::mem::replace(&mut self.watched, rules.into_iter().map(Watched::new).collect());
+        for life in former.into_iter().flat_map(Watched::into_lives) {
+            self.adopt(life);
+        }
+        self.is_unsettled = true;
+        // Before the first tick nobody knows what time it is; then they end with it.
+        self.last.map(|last| self.settle(last.ts_ms)).unwrap_or_default()
+    }
+
+    /// Takes over what came of changes on their way to the store: ticket numbers, and evidence as it was completed.
+    pub fn committed(&mut self, changes: &[Change], receipt: &Receipt) {
+        for change in changes {
+            if let Change::Incident { incident, .. } = change
+                && let Some(open) = self.incidents.get_mut(&incident.key)
+            {
+                open.evidence.clone_from(&incident.evidence);
+            }
+        }
+        for (key, ticket) in &receipt.tickets {
+            if let Some(open) = self.incidents.get_mut(key) {
+                open.ticket = Some(*ticket);
+            }
+        }
+    }
+
+    /// Incidents that are open, oldest first.
+    pub fn open_incidents(&self) -> Vec<&Incident> {
+        let mut open: Vec<&Incident> = self.incidents.values().collect();
+        open.sort_by_key(|incident| (incident.opened_ms, incident.key));
+        open
+    }
+
+    /// How many alerts are in which state.
+    pub fn counts(&self) -> AlertCounts {
+        let mut counts = AlertCounts::default();
+        for life in self.watched.iter().flat_map(Watched::lives) {
+            counts.pending += usize::from(life.is_pending());
+            counts.firing += usize::from(life.is_firing());
+        }
+        counts
+    }
+
+    fn adopt(&mut self, life: Life) {
+        match self.watched.iter_mut().find(|watched| watched.continues(&life.alert)) {
+            Some(watched) => watched.adopt(life),
+            None => self.orphans.push(life),
+        }
+    }
+
+    /// Ends alerts whose rules are gone, and incidents that no alert holds open.
+    fn settle(&mut self, at_ms: i64) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if !std::mem::take(&mut self.is_unsettled) {
+            return changes;
+        }
+        for mut life in std::mem::take(&mut self.orphans) {
+            let turn = life.gone(at_ms);
+            changes.extend(closed(&mut self.incidents, turn, life.alert, at_ms));
+        }
+        let held: BTreeSet<IncidentKey> =
+            self.watched.iter().flat_map(Watched::lives).filter_map(|life| life.alert.incident).collect();
+        let forgotten: Vec<IncidentKey> = self.incidents.keys().filter(|key| !held.contains(key)).copied().collect();
+        for key in forgotten {
+            changes.extend(close(&mut self.incidents, key, IncidentEvent::Ended, at_ms));
+        }
+        changes
+    }
+
+    /// The wall clock was set: moves the beginnings of what is pending along with it.
+    fn follow_clock(&mut self, snapshot: &Snapshot) {
+        let Some(last) = self.last.filter(|last| last.boot == snapshot.at.boot) else { return };
+        if snapshot.flags.has(TickFlags::CLOCK_STEP) {
+            let by_ms = snapshot.at.booted_ms() - last.booted_ms();
+            for watched in &mut self.watched {
+                watched.shift(by_ms);
+            }
+        }
+    }
+}
+
+/// What the ring adds up: whatever rules rank by.
+fn columns(rules: &[Rule]) -> Vec<&'static Metric> {
+    let mut columns: Vec<&'static Metric> = Vec::new();
+    for measure in rules.iter().map(|rule| Measure::of(rule.metric)).chain(Measure::stand_ins()) {
+        if !columns.iter().any(|column| column.name == measure.metric.name) {
+            columns.push(measure.metric);
+        }
+    }
+    columns
+}
+
+/// The incident that an alert opens by beginning to fire.
+fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, alert: &mut Alert) -> Incident {
+    let evidence = scene.evidence(rule, alert, &settings.time_zone);
+    let opened_ms = evidence.fired_ms;
+    let key = IncidentKey::of(settings.host, alert.fingerprint, opened_ms);
+    alert.incident = Some(key);
+    Incident {
+        key,
+        ticket: None,
+        cause: rule.id.clone(),
+        severity: rule.severity,
+        title: scene.title(rule, alert),
+        host: settings.host_name.clone(),
+        labels: settings.labels.clone(),
+        alerts: vec![alert.fingerprint],
+        opened_ms,
+        closed_ms: None,
+        evidence,
+    }
+}
+
+/// The changes of an alert that did not begin to fire; closes its incident if it is over.
+fn closed(incidents: &mut BTreeMap<IncidentKey, Incident>, turn: Turn, alert: Alert, at_ms: i64) -> Vec<Change> {
+    let event = match turn {
+        Turn::Resolved => Some(IncidentEvent::Resolved),
+        Turn::Ended => Some(IncidentEvent::Ended),
+        _ => None,
+    };
+    let key = alert.incident;
+    let mut changes = vec![Change::Alert(alert)];
+    if let (Some(event), Some(key)) = (event, key) {
+        changes.extend(close(incidents, key, event, at_ms));
+    }
+    changes
+}
+
+fn close(
+    incidents: &mut BTreeMap<IncidentKey, Incident>,
+    key: IncidentKey,
+    event: IncidentEvent,
+    at_ms: i64,
+) -> Option<Change> {
+    let mut incident = incidents.remove(&key)?;
+    incident.closed_ms = Some(at_ms);
+    Some(told(event, at_ms, &incident))
+}
+
+fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
+    Change::Incident { event, at_ms, incident: Box::new(incident.clone()) }
+}
+
+#[cfg(test)]
+mod stories;

@@ -1,0 +1,507 @@
+use proptest::prelude::*;
+use watchkeeper_core::port::{Durability, Receipt};
+use watchkeeper_core::snapshot::TickFlags;
+use watchkeeper_core::{AlertState, Entity};
+
+use super::*;
+use crate::scenes::{HOST, Machine, START_MS, Story, burning, line, lines, nothing, process, rule, settings};
+
+const BUSY: &str = "system.cpu.utilization > \"90%\"";
+const HOUR_MS: i64 = 3_600_000;
+
+fn busy_for(hold: &str) -> Story {
+    Story::new(&[rule("busy", BUSY, hold)])
+}
+
+fn fired() -> Vec<String> {
+    vec!["busy host firing".to_owned(), "opened: system.cpu.utilization above 90.0 %".to_owned()]
+}
+
+fn resolved() -> Vec<String> {
+    vec!["busy host resolved".to_owned(), "resolved: system.cpu.utilization above 90.0 %".to_owned()]
+}
+
+#[test]
+fn a_condition_that_holds_long_enough_fires_and_resolves() {
+    let mut story = busy_for("5s");
+    assert!(story.ticks(3).is_empty());
+    story.machine.cpu(Some(1.0));
+    assert_eq!(story.ticks(1), ["busy host pending"]);
+    assert!(story.ticks(4).is_empty());
+    assert_eq!(story.ticks(1), fired());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    assert!(story.ticks(100).is_empty());
+    story.machine.cpu(Some(0.5));
+    assert_eq!(story.ticks(1), resolved());
+    assert_eq!(story.analyzer.counts(), AlertCounts::default());
+    assert!(story.analyzer.open_incidents().is_empty());
+}
+
+#[test]
+fn the_times_of_an_alert_are_those_of_its_ticks() {
+    let mut story = busy_for("5s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(6);
+    let Some(Change::Incident { at_ms, incident, .. }) = story.changes.last() else { panic!("no incident") };
+    assert_eq!(*at_ms, START_MS + 6_000);
+    assert_eq!(incident.opened_ms, START_MS + 6_000);
+    assert_eq!(incident.evidence.since_ms, START_MS + 1_000);
+    assert_eq!(incident.evidence.fired_ms, START_MS + 6_000);
+    assert_eq!(incident.host, "db1");
+    assert_eq!(incident.labels["env"], "prod");
+    let alert = story.changes.iter().rev().find_map(|change| match change {
+        Change::Alert(alert) => Some(alert.clone()),
+        Change::Incident { .. } => None,
+    });
+    let alert = alert.unwrap();
+    assert_eq!(alert.incident, Some(incident.key));
+    assert_eq!(incident.alerts, [alert.fingerprint]);
+    assert_eq!((alert.observed_ms, alert.fired_ms, alert.ended_ms), (5_000, Some(START_MS + 6_000), None));
+    story.machine.cpu(Some(0.0));
+    story.ticks(1);
+    let Some(Change::Incident { incident, .. }) = story.changes.last() else { panic!("no incident") };
+    assert_eq!(incident.closed_ms, Some(START_MS + 7_000));
+}
+
+#[test]
+fn without_for_the_first_sample_fires() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(1.0));
+    assert_eq!(story.ticks(1), fired());
+}
+
+#[test]
+fn one_sample_alone_does_not_fire() {
+    let mut story = busy_for("5s");
+    story.machine.cpu(Some(1.0));
+    assert_eq!(story.ticks(1), ["busy host pending"]);
+    story.machine.cpu(Some(0.1));
+    assert_eq!(story.ticks(1), ["busy host inactive"]);
+    assert!(story.ticks(10).is_empty());
+}
+
+#[test]
+fn what_is_pending_is_written_every_ten_seconds() {
+    let mut story = busy_for("30s");
+    story.machine.cpu(Some(1.0));
+    let told: Vec<usize> = (1..=31).filter(|_| !story.ticks(1).is_empty()).collect();
+    assert_eq!(told, [1, 11, 21, 31]);
+}
+
+#[test]
+fn unknown_freezes_for_and_does_not_resolve() {
+    let mut story = busy_for("20s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(11);
+    story.machine.cpu(None);
+    assert!(story.ticks(3).is_empty());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0 });
+    story.machine.cpu(Some(1.0));
+    assert!(!story.ticks(9).contains(&fired()[0]));
+    assert_eq!(story.ticks(1), fired());
+    story.machine.cpu(None);
+    assert!(story.ticks(1_000).is_empty());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    story.machine.cpu(Some(0.1));
+    assert_eq!(story.ticks(1), resolved());
+}
+
+#[test]
+fn what_was_mostly_unknown_must_hold_until_four_fifths_are_known() {
+    let mut story = busy_for("20s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(11);
+    story.machine.cpu(None);
+    story.ticks(10);
+    story.machine.cpu(Some(1.0));
+    // 40 s known and 10 s unknown are the first four fifths.
+    assert!(!story.ticks(29).contains(&fired()[0]));
+    assert_eq!(story.ticks(1), fired());
+}
+
+#[test]
+fn dropped_ticks_count_as_unobserved() {
+    let mut story = busy_for("20s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(11);
+    story.machine.snapshot.dropped = 10;
+    assert!(!story.ticks(29).contains(&fired()[0]));
+    assert_eq!(story.ticks(1), fired());
+}
+
+#[test]
+fn clock_steps_and_sleep_do_not_count() {
+    for (name, wall_ms, slept_ms, flag) in [
+        ("an hour ahead", HOUR_MS, 0, TickFlags::CLOCK_STEP),
+        ("an hour back", -HOUR_MS, 0, TickFlags::CLOCK_STEP),
+        ("eight hours asleep", 8 * HOUR_MS, 8 * HOUR_MS, TickFlags::SUSPENDED),
+    ] {
+        let mut story = busy_for("20s");
+        story.machine.cpu(Some(1.0));
+        story.ticks(11);
+        story.machine.snapshot.at.ts_ms += wall_ms;
+        story.machine.snapshot.at.suspended_ms += slept_ms;
+        story.machine.snapshot.flags = TickFlags::default().with(flag);
+        let told = story.ticks(9);
+        assert!(!told.contains(&fired()[0]), "{name}: {told:?}");
+        assert_eq!(story.ticks(1), fired(), "{name}");
+        let evidence = &story.analyzer.open_incidents()[0].evidence;
+        let held_ms = evidence.fired_ms - evidence.since_ms;
+        assert_eq!(held_ms, 20_000 + slept_ms, "{name}");
+    }
+}
+
+#[test]
+fn a_restart_goes_on_with_for_and_does_not_count_the_gap() {
+    let mut story = busy_for("30s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(21);
+    assert!(story.restart(60_000).is_empty());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0 });
+    assert!(story.ticks(9).is_empty());
+    assert_eq!(story.ticks(1), fired());
+}
+
+#[test]
+fn after_a_long_gap_for_begins_anew() {
+    for later_ms in [400_000, -400_000] {
+        let mut story = busy_for("30s");
+        story.machine.cpu(Some(1.0));
+        story.ticks(21);
+        assert_eq!(story.restart(later_ms), ["busy host inactive"]);
+        assert_eq!(story.ticks(1), ["busy host pending"]);
+        assert!(!story.ticks(29).contains(&fired()[0]));
+        assert_eq!(story.ticks(1), fired());
+    }
+}
+
+#[test]
+fn a_restart_while_firing_keeps_firing_until_something_is_known() {
+    let mut story = busy_for("5s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(6);
+    assert!(story.restart(HOUR_MS).is_empty());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    assert!(story.ticks(20).is_empty());
+    assert!(story.restart(HOUR_MS).is_empty());
+    story.machine.cpu(Some(0.0));
+    assert_eq!(story.ticks(1), resolved());
+}
+
+#[test]
+fn a_process_that_ends_ends_its_alert() {
+    let mut story = Story::new(&[rule("hog", "process.cpu.utilization > \"25%\"", "3s")]);
+    story.machine.add(burning(0.4, process(7, "yes")));
+    assert_eq!(story.ticks(1), ["hog 7@107 pending"]);
+    assert_eq!(story.ticks(3), ["hog 7@107 firing", "opened: process.cpu.utilization above 25.0 %: yes (pid 7)"]);
+    story.machine.remove(7);
+    assert_eq!(story.ticks(1), ["hog 7@107 ended", "ended: process.cpu.utilization above 25.0 %: yes (pid 7)"]);
+}
+
+#[test]
+fn a_pending_alert_of_a_process_that_ends_is_forgotten() {
+    let mut story = Story::new(&[rule("hog", "process.cpu.utilization > \"25%\"", "3s")]);
+    story.machine.add(burning(0.4, process(7, "yes")));
+    story.ticks(2);
+    story.machine.remove(7);
+    assert_eq!(story.ticks(1), ["hog 7@107 inactive"]);
+}
+
+#[test]
+fn a_reused_pid_is_another_process() {
+    let mut story = Story::new(&[rule("hog", "process.cpu.utilization > \"25%\"", "3s")]);
+    story.machine.add(burning(0.4, process(7, "yes")));
+    story.ticks(3);
+    story.machine.process(7).key.start_ticks = 900;
+    assert_eq!(story.ticks(1), ["hog 7@900 pending", "hog 7@107 inactive"]);
+    assert!(story.ticks(2).is_empty());
+    assert!(story.ticks(1)[0].starts_with("hog 7@900 firing"));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_ends_nothing() {
+    let mut story = Story::new(&[rule("hog", "process.cpu.utilization > \"25%\"", "3s")]);
+    story.machine.add(burning(0.4, process(7, "yes")));
+    story.ticks(4);
+    let processes = story.machine.snapshot.processes.take();
+    assert!(story.ticks(10).is_empty());
+    story.machine.snapshot.processes = processes;
+    assert!(story.ticks(10).is_empty());
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+}
+
+#[test]
+fn each_filesystem_has_an_alert_of_its_own() {
+    let mut story = Story::new(&[rule("full", "system.filesystem.utilization > \"90%\"", "0s")]);
+    story.machine.filesystem("/", 0.95);
+    story.machine.filesystem("/var", 0.5);
+    assert_eq!(story.ticks(1), ["full / firing", "opened: system.filesystem.utilization above 90.0 %: /"]);
+    story.machine.filesystem("/var", 0.99);
+    assert_eq!(story.ticks(1), ["full /var firing", "opened: system.filesystem.utilization above 90.0 %: /var"]);
+    story.machine.filesystem("/", 0.1);
+    assert_eq!(story.ticks(1), ["full / resolved", "resolved: system.filesystem.utilization above 90.0 %: /"]);
+}
+
+#[test]
+fn of_two_mounts_on_one_point_the_upper_counts() {
+    let mut story = Story::new(&[rule("full", "system.filesystem.utilization > \"90%\"", "3s")]);
+    story.machine.filesystem("/mnt", 0.99);
+    let lower = story.machine.snapshot.filesystems.clone().unwrap();
+    story.machine.filesystem("/mnt", 0.1);
+    let upper = story.machine.snapshot.filesystems.take().unwrap();
+    story.machine.snapshot.filesystems = Some([lower.clone(), upper.clone()].concat());
+    assert!(story.ticks(10).is_empty());
+    story.machine.snapshot.filesystems = Some([upper, lower].concat());
+    assert_eq!(story.ticks(1), ["full /mnt pending"]);
+    assert!(story.ticks(2).is_empty());
+    assert_eq!(story.ticks(1).len(), 2);
+}
+
+#[test]
+fn a_program_is_the_sum_of_its_processes() {
+    let mut each = rule("many", "process.cpu.utilization > \"50%\"", "0s");
+    each.each = Some("program".to_owned());
+    let mut story = Story::new(&[each]);
+    story.machine.add(burning(0.3, process(7, "worker")));
+    assert!(story.ticks(1).is_empty());
+    story.machine.add(burning(0.25, process(8, "worker")));
+    story.machine.add(burning(0.4, process(9, "other")));
+    assert_eq!(story.ticks(1), ["many worker firing", "opened: process.cpu.utilization above 50.0 %: worker"]);
+    let evidence = &story.analyzer.open_incidents()[0].evidence;
+    assert_eq!(evidence.value, 0.55);
+    // The largest of the program comes first, though another process is larger.
+    assert_eq!(evidence.top.iter().map(|top| top.key.pid).collect::<Vec<_>>(), [7, 9, 8]);
+    // One process whose value is unknown leaves the sum open, not the alert over.
+    story.machine.process(8).cpu = None;
+    assert!(story.ticks(5).is_empty());
+    // What is known may already be enough, and a zombie hides nothing.
+    story.machine.process(8).state = Some(watchkeeper_core::ProcessState::Zombie);
+    assert_eq!(story.ticks(1)[0], "many worker resolved");
+    story.machine.process(8).state = Some(watchkeeper_core::ProcessState::Running);
+    *story.machine.process(7) = burning(0.6, process(7, "worker"));
+    assert_eq!(story.ticks(1)[0], "many worker firing");
+    story.machine.remove(7);
+    story.machine.remove(8);
+    assert_eq!(story.ticks(1)[0], "many worker ended");
+}
+
+#[test]
+fn a_reload_keeps_what_goes_on_and_ends_the_rest() {
+    let both = [rule("busy", BUSY, "5s"), rule("hog", "process.cpu.utilization > \"25%\"", "5s")];
+    let mut story = Story::new(&both);
+    story.machine.cpu(Some(1.0));
+    story.machine.add(burning(0.4, process(7, "yes")));
+    story.ticks(3);
+    assert!(story.reload(&both).is_empty());
+    let told = story.ticks(3);
+    assert!(told.contains(&"busy host firing".to_owned()) && told.contains(&"hog 7@107 firing".to_owned()), "{told:?}");
+    assert_eq!(
+        story.reload(&both[..1]),
+        ["hog 7@107 ended", "ended: process.cpu.utilization above 25.0 %: yes (pid 7)"]
+    );
+    assert!(story.ticks(3).is_empty());
+    // The same name for something else is something else.
+    let told = story.reload(&[rule("busy", "system.memory.utilization > \"90%\"", "5s")]);
+    assert_eq!(told, ["busy host ended", "ended: system.cpu.utilization above 90.0 %"]);
+    assert!(story.analyzer.open_incidents().is_empty());
+}
+
+#[test]
+fn a_reload_removes_pending_alerts_of_rules_that_are_gone() {
+    let mut story = busy_for("5s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(3);
+    assert_eq!(story.reload(&[]), ["busy host inactive"]);
+}
+
+#[test]
+fn a_threshold_that_moved_is_judged_at_the_next_tick() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(0.95));
+    story.ticks(1);
+    assert!(story.reload(&[rule("busy", "system.cpu.utilization > \"97%\"", "0s")]).is_empty());
+    assert_eq!(story.ticks(1)[0], "busy host resolved");
+}
+
+#[test]
+fn an_alert_whose_rule_went_away_between_two_watches_ends() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(1);
+    let state = crate::scenes::left_behind(&story.changes);
+    let mut analyzer = Analyzer::new(settings(&[]), state);
+    assert!(analyzer.reload(settings(&[])).is_empty(), "nobody knows what time it is");
+    let changes = analyzer.step(&story.machine.tick());
+    assert_eq!(lines(&changes), ["busy host ended", "ended: system.cpu.utilization above 90.0 %"]);
+    assert!(analyzer.step(&story.machine.tick()).is_empty());
+}
+
+#[test]
+fn an_incident_that_no_alert_holds_open_ends() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(1);
+    let mut state = crate::scenes::left_behind(&story.changes);
+    state.alerts.clear();
+    story.machine.cpu(Some(0.0));
+    let mut analyzer = Analyzer::new(settings(&[rule("busy", BUSY, "0s")]), state);
+    let changes = analyzer.step(&story.machine.tick());
+    assert_eq!(lines(&changes), ["ended: system.cpu.utilization above 90.0 %"]);
+}
+
+#[test]
+fn an_incident_keeps_the_number_and_the_evidence_it_was_stored_with() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(1.0));
+    let mut changes = story.analyzer.step(&story.machine.tick());
+    let Change::Incident { incident, .. } = &mut changes[1] else { panic!("no incident") };
+    incident.evidence.recurrence = watchkeeper_core::evidence::Known::Nothing;
+    let (key, evidence) = (incident.key, incident.evidence.clone());
+    let receipt = Receipt { tickets: vec![(key, 41)], durability: Durability::Disk };
+    story.analyzer.committed(&changes, &receipt);
+    assert_eq!(story.analyzer.open_incidents()[0].ticket, Some(41));
+    story.machine.cpu(Some(0.0));
+    let changes = story.analyzer.step(&story.machine.tick());
+    let Change::Incident { incident, .. } = &changes[1] else { panic!("no incident") };
+    assert_eq!((incident.ticket, &incident.evidence), (Some(41), &evidence));
+}
+
+#[test]
+fn words_can_be_watched() {
+    let mut story = Story::new(&[rule("zombie", "process.state == \"Z\"", "3s")]);
+    story.machine.add(process(7, "child"));
+    assert!(story.ticks(5).is_empty());
+    story.machine.process(7).state = Some(watchkeeper_core::ProcessState::Zombie);
+    let told = story.ticks(4);
+    assert_eq!(
+        told,
+        ["zombie 7@107 pending", "zombie 7@107 firing", "opened: process.state equal to \"Z\": child (pid 7)"]
+    );
+    assert_eq!(story.analyzer.open_incidents()[0].evidence.threshold, None);
+    story.machine.process(7).state = None;
+    assert!(story.ticks(3).is_empty());
+}
+
+/// A machine on which much happens.
+fn eventful() -> Vec<Snapshot> {
+    let mut machine = Machine::new();
+    (0..120_u32)
+        .map(|second| {
+            machine.cpu((second % 17 != 3).then(|| f64::from(second * 37 % 100) / 100.0));
+            machine.filesystem("/", f64::from(second) / 120.0);
+            if second % 10 == 0 {
+                machine.add(burning(0.3, process(10 + second, if second % 20 == 0 { "cc1" } else { "ld" })));
+            }
+            if second > 30 && second % 10 == 5 {
+                machine.remove(second - 35 + 10);
+            }
+            machine.tick()
+        })
+        .collect()
+}
+
+#[test]
+fn the_same_snapshots_give_the_same_changes() {
+    let mut each = rule("program", "process.cpu.utilization > \"50%\"", "3s");
+    each.each = Some("program".to_owned());
+    let rules = [
+        rule("busy", BUSY, "0s"),
+        rule("hog", "process.cpu.utilization > \"25%\"", "5s"),
+        rule("full", "system.filesystem.utilization > \"90%\"", "3s"),
+        each,
+    ];
+    let snapshots = eventful();
+    let run = || {
+        let mut analyzer = Analyzer::new(settings(&rules), nothing());
+        snapshots.iter().flat_map(|snapshot| analyzer.step(snapshot)).collect::<Vec<_>>()
+    };
+    let (first, second) = (run(), run());
+    assert!(first.len() > 50, "{}", first.len());
+    let json = |changes: &[Change]| serde_json::to_string(changes).unwrap();
+    assert_eq!(json(&first), json(&second));
+}
+
+#[test]
+fn five_thousand_alerts_at_once_are_told_and_taken_back() {
+    let mut story = Story::new(&[rule("hog", "process.memory.usage > \"512kB\"", "0s")]);
+    for pid in 2..5_002 {
+        story.machine.add(process(pid, "bomb"));
+    }
+    assert_eq!(story.ticks(1).len(), 10_000);
+    assert!(story.ticks(2).is_empty());
+    assert_eq!(story.analyzer.open_incidents().len(), 5_000);
+    story.machine.snapshot.processes = Some(Vec::new());
+    assert_eq!(story.ticks(1).len(), 10_000);
+    assert!(story.analyzer.open_incidents().is_empty());
+}
+
+/// What the machine of states must say, worked out again from the whole story at each tick.
+fn naive(story: &[(Option<bool>, u32)], hold: usize) -> Option<AlertState> {
+    let mut state = None;
+    let mut begin = 0;
+    for end in 0..story.len() {
+        let (verdict, _) = story[end];
+        state = match (state, verdict) {
+            (None, Some(true)) => {
+                begin = end;
+                Some(AlertState::Pending)
+            }
+            (_, Some(false)) => None,
+            (state, _) => state,
+        };
+        if state == Some(AlertState::Pending) && verdict == Some(true) {
+            let after = &story[begin + 1..=end];
+            let known = after.iter().filter(|(verdict, _)| *verdict == Some(true)).count();
+            let lost: u32 = after.iter().map(|(_, dropped)| dropped).sum();
+            let all = after.len() + lost as usize;
+            if known >= hold && known * 5 >= all * 4 {
+                state = Some(AlertState::Firing);
+            }
+        }
+    }
+    state
+}
+
+proptest! {
+    #[test]
+    fn alerts_live_as_the_naive_model_says(
+        story in prop::collection::vec(
+            (prop_oneof![6 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)],
+             prop_oneof![9 => Just(0_u32), 1 => 1_u32..4]),
+            1..60,
+        ),
+        hold in prop::sample::select(vec![0_usize, 3, 5, 10]),
+    ) {
+        let mut analyzer = Analyzer::new(settings(&[rule("busy", BUSY, &format!("{hold}s"))]), nothing());
+        let mut machine = Machine::new();
+        let mut opened = 0_usize;
+        let mut before = None;
+        for (end, (verdict, dropped)) in story.iter().enumerate() {
+            machine.cpu(verdict.map(|holds| if holds { 1.0 } else { 0.0 }));
+            machine.snapshot.dropped = *dropped;
+            let changes = analyzer.step(&machine.tick());
+            let expected = naive(&story[..=end], hold);
+            let counts = analyzer.counts();
+            let state = match (counts.pending, counts.firing) {
+                (0, 0) => None,
+                (1, 0) => Some(AlertState::Pending),
+                (0, 1) => Some(AlertState::Firing),
+                more => panic!("{more:?}"),
+            };
+            prop_assert_eq!(state, expected, "tick {}", end);
+            // Incidents open and close exactly when alerts begin and cease to fire.
+            let firing = |state| state == Some(AlertState::Firing);
+            let events = changes.iter().filter(|change| matches!(change, Change::Incident { .. })).count();
+            prop_assert_eq!(events, usize::from(firing(before) != firing(state)), "tick {}", end);
+            opened = opened + events * usize::from(firing(state)) - events * usize::from(firing(before));
+            prop_assert_eq!(analyzer.open_incidents().len(), opened);
+            for change in &changes {
+                if let Change::Alert(alert) = change {
+                    prop_assert_eq!(&alert.entity, &Entity::Host, "{}", line(change));
+                    prop_assert_eq!(alert.fingerprint, watchkeeper_core::Fingerprint::of(HOST, "busy", &Entity::Host));
+                }
+            }
+            before = state;
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Rules as people write them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use watchkeeper_core::quantity::Span;
+use watchkeeper_core::{Problem, Severity, Validate};
+
+use crate::rule;
+
+/// A condition that is watched, and what to say when it holds: `[[rule]]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleConfig {
+    /// Name of the rule: letters, digits, `-`, `_` and `.`, at most 64 of them, used once. Required.
+    /// A rule with the id of a shipped one replaces it. Example: `"cpu-high"`.
+    pub id: String,
+    /// What people read when it fires. Default: made from the condition. Example: `"CPU above 90 % for 5 minutes"`.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The condition: one comparison of a metric with a value, the value in the metric's unit. Required.
+    /// Example: `'system.cpu.utilization > "90%"'`.
+    pub when: String,
+    /// How long the condition must hold before the rule fires, at least three collection intervals. Only time that was
+    /// looked at counts. Default: `"0s"`, fires at once. Example: `"5m"`.
+    #[serde(default, rename = "for")]
+    pub hold: Span,
+    /// How bad it is: `"info"`, `"warning"` or `"critical"`. Default: `"warning"`.
+    #[serde(default)]
+    pub severity: Severity,
+    /// What is watched one by one. Default: what the metric belongs to, e.g. each filesystem. Metrics of processes take
+    /// `"program"` too: they are then added up over all processes of a program. Example: `"program"`.
+    #[serde(default)]
+    pub each: Option<String>,
+}
+
+/// A file of rules: nothing but `[[rule]]` tables.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleFile {
+    /// The rules.
+    pub rule: Vec<RuleConfig>,
+}
+
+/// What to do with the rules that are shipped: `[rules]`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RulesConfig {
+    /// Ids of shipped rules that are not wanted. Default: none. Example: `["host-cpu"]`.
+    pub disable: Vec<String>,
+}
+
+impl Validate for RuleConfig {
+    /// Everything that can be said without the other rules and the collection interval.
+    fn validate(&self) -> Vec<Problem> {
+        rule::parts(self).err().unwrap_or_default()
+    }
+}

@@ -1,0 +1,134 @@
+//! Evidence, as far as the snapshot and the last minutes give it.
+
+use std::collections::BTreeMap;
+
+use watchkeeper_core::evidence::{EVIDENCE_VERSION, Known, ProgramChange, TOP};
+use watchkeeper_core::snapshot::Process;
+use watchkeeper_core::text::clean;
+use watchkeeper_core::{Alert, Entity, Evidence};
+
+use crate::lineage::Family;
+use crate::ranking::{Measure, Ranked, Ranking};
+use crate::ring::Ring;
+use crate::rule::Rule;
+use crate::watch::Tick;
+
+/// Longest foreign name in a title, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// A tick seen by alerts that begin to fire in it; what several of them need is worked out once.
+pub(crate) struct Scene<'a> {
+    tick: &'a Tick<'a>,
+    ring: &'a Ring,
+    family: Option<Family<'a>>,
+    /// By the name of the metric that ranks.
+    rankings: BTreeMap<&'static str, (Ranking, Vec<ProgramChange>)>,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(tick: &'a Tick<'a>, ring: &'a Ring) -> Self {
+        Self { tick, ring, family: None, rankings: BTreeMap::new() }
+    }
+
+    /// What is known at this tick about an alert that begins to fire in it.
+    pub(crate) fn evidence(&mut self, rule: &Rule, alert: &Alert, time_zone: &str) -> Evidence {
+        let tick = self.tick;
+        let best = Measure::of(rule.metric);
+        let placed = self.own_process(&alert.entity, best).and_then(|process| {
+            let mut measures = std::iter::once(best).chain(Measure::stand_ins());
+            measures.find_map(|measure| Some((measure, self.ranking(measure).0.place(process, tick)?)))
+        });
+        let (measure, first) = placed.map_or((best, None), |(measure, first)| (measure, Some(first)));
+        let (ranking, changes) = self.ranking(measure);
+        let others = ranking.processes.iter().filter(|other| first.as_ref().is_none_or(|own| own.key != other.key));
+        let listed: Vec<&Ranked> = first.iter().chain(others).take(TOP).collect();
+        let top = listed.iter().map(|ranked| ranking.contributor(ranked, tick)).collect();
+        let (not_attributed, changes) = (ranking.not_attributed, changes.clone());
+        let culprit = listed.first().map(|ranked| (*ranked).clone());
+        Evidence {
+            version: EVIDENCE_VERSION,
+            rule: rule.id.clone(),
+            condition: rule.condition.to_string(),
+            metric: rule.metric.name.to_owned(),
+            unit: rule.metric.unit,
+            entity: alert.entity.clone(),
+            // A condition on words has no number; 1 says that it holds.
+            value: alert.value.unwrap_or(1.0),
+            threshold: rule.condition.threshold().number(),
+            since_ms: alert.since_ms,
+            fired_ms: tick.snapshot.at.ts_ms,
+            ranked_by: Some(measure.ranked_by()),
+            top,
+            not_attributed,
+            lineage: culprit.map(|culprit| self.family().lineage(&culprit)).unwrap_or_default(),
+            changes,
+            usual: Known::NotYet,
+            recurrence: Known::NotYet,
+            last_acknowledgement: Known::NotYet,
+            time_zone: time_zone.to_owned(),
+        }
+    }
+
+    /// One line that says what is wrong.
+    pub(crate) fn title(&self, rule: &Rule, alert: &Alert) -> String {
+        let what = rule.title.clone().unwrap_or_else(|| made_title(rule));
+        match self.entity_words(&alert.entity) {
+            Some(entity) => format!("{what}: {entity}"),
+            None => what,
+        }
+    }
+
+    fn entity_words(&self, entity: &Entity) -> Option<String> {
+        Some(match entity {
+            Entity::Host => return None,
+            Entity::Cpu(number) => format!("CPU {number}"),
+            Entity::Process(key) => match self.process(entity) {
+                Some(process) => format!("{} (pid {})", clean(&process.image.program, LONGEST_NAME), key.pid),
+                None => format!("pid {}", key.pid),
+            },
+            other => clean(&other.name(), LONGEST_NAME),
+        })
+    }
+
+    fn process(&self, entity: &Entity) -> Option<&'a Process> {
+        let Entity::Process(key) = entity else { return None };
+        self.tick.snapshot.processes.as_deref()?.iter().find(|process| process.key == *key)
+    }
+
+    /// The process that a rule on processes or programs is about: itself, or the largest of its program.
+    fn own_process(&mut self, entity: &Entity, measure: Measure) -> Option<&'a Process> {
+        let Entity::Program(name) = entity else { return self.process(entity) };
+        let living = self.tick.snapshot.processes.as_deref()?;
+        let ranked = &self.ranking(measure).0.processes;
+        let largest = ranked
+            .iter()
+            .filter(|ranked| ranked.image.program == *name)
+            .find_map(|ranked| living.iter().find(|process| process.key == ranked.key));
+        largest.or_else(|| living.iter().find(|process| process.image.program == *name))
+    }
+
+    fn ranking(&mut self, measure: Measure) -> &(Ranking, Vec<ProgramChange>) {
+        let (tick, ring) = (self.tick, self.ring);
+        self.rankings
+            .entry(measure.metric.name)
+            .or_insert_with(|| (Ranking::new(measure, tick, ring), ring.changes(measure.metric)))
+    }
+
+    fn family(&mut self) -> &Family<'a> {
+        let snapshot = self.tick.snapshot;
+        self.family.get_or_insert_with(|| Family::of(snapshot))
+    }
+}
+
+/// A title for a rule that has none, e.g. `process.memory.usage above 2.0 GiB`.
+fn made_title(rule: &Rule) -> String {
+    let condition = &rule.condition;
+    let threshold = match condition.threshold() {
+        watchkeeper_expression::Threshold::Number(number) => rule.metric.unit.show(*number).to_string(),
+        watchkeeper_expression::Threshold::Text(text) => format!("\"{}\"", clean(text, LONGEST_NAME)),
+    };
+    format!("{} {} {threshold}", rule.metric.name, condition.comparison().words())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+use std::sync::Arc;
+
+use watchkeeper_core::evidence::Amount;
+use watchkeeper_core::process::Command;
+use watchkeeper_core::snapshot::{Exited, ProcessIo, ProcessMemory};
+use watchkeeper_core::text::culprit_sentence;
+use watchkeeper_core::{Incident, ProcessKey};
+
+use crate::scenes::{BOOT, Machine, Story, burning, process, rule};
+
+/// A machine on which `yes` burns half of the CPU, beside a build under cron and a database.
+fn burdened() -> Machine {
+    let mut machine = Machine::new();
+    machine.cpu(Some(0.95));
+    machine.snapshot.not_attributed.cpu_us = Some(40_000);
+    machine.snapshot.not_attributed.written_bytes = Some(1 << 20);
+    machine.add(process(1, "systemd"));
+    machine.add(process(10, "cron"));
+    let mut cargo = process(11, "cargo");
+    cargo.parent = 10;
+    machine.add(cargo);
+    for pid in 20..24 {
+        let mut rustc = burning(0.0625, process(pid, "rustc"));
+        rustc.parent = 11;
+        rustc.memory = Some(ProcessMemory { resident_bytes: 256 << 20, virtual_bytes: 1 << 30 });
+        machine.add(rustc);
+    }
+    let mut postgres = burning(0.03125, process(30, "postgres"));
+    postgres.memory = Some(ProcessMemory { resident_bytes: 2 << 30, virtual_bytes: 4 << 30 });
+    postgres.io = Some(ProcessIo { read_bytes: 0, written_bytes: 3 << 20 });
+    machine.add(postgres);
+    for process in machine.snapshot.processes.iter_mut().flatten().skip(1) {
+        Arc::make_mut(&mut process.image).unit =
+            Some(if process.key.pid < 30 { "cron.service" } else { "postgresql.service" }.to_owned());
+    }
+    machine
+}
+
+/// The incident that one rule opens after a quarter of an hour, in whose last minute `yes` ran.
+fn incident(when: &str, each: Option<&str>) -> Incident {
+    let config = crate::RuleConfig { each: each.map(str::to_owned), ..rule("any", when, "16m") };
+    let mut story = Story::new(&[config]);
+    story.machine = burdened();
+    story.ticks(15 * 60);
+    let mut yes = burning(0.5, process(40, "yes"));
+    yes.io = Some(ProcessIo { read_bytes: 1 << 20, written_bytes: 15 << 20 });
+    yes.parent = 11;
+    Arc::make_mut(&mut yes.image).unit = Some("cron.service".to_owned());
+    story.machine.add(yes);
+    story.ticks(61);
+    let incidents = story.analyzer.open_incidents();
+    assert_eq!(incidents.len(), 1, "{when}");
+    incidents[0].clone()
+}
+
+fn golden(name: &str, incident: &Incident) {
+    let text = serde_json::to_string_pretty(incident).unwrap();
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
+}
+
+#[test]
+fn a_busy_machine_names_the_burner_and_its_share() {
+    let incident = incident("system.cpu.utilization > \"90%\"", None);
+    golden("host_cpu", &incident);
+    let sentence = culprit_sentence(&incident.evidence);
+    assert_eq!(sentence.as_deref(), Some("yes (pid 40) takes 50.0 % of this machine's CPU"));
+}
+
+#[test]
+fn full_memory_names_who_holds_it() {
+    let incident = incident("system.memory.utilization > \"20%\"", None);
+    golden("host_memory", &incident);
+    let sentence = culprit_sentence(&incident.evidence);
+    assert_eq!(sentence.as_deref(), Some("postgres (pid 30) takes 25.0 % of this machine's memory"));
+}
+
+#[test]
+fn memory_that_no_process_holds_is_said_so() {
+    let mut story = Story::new(&[rule("full", "system.memory.utilization > \"90%\"", "0s")]);
+    story.machine = burdened();
+    story.machine.snapshot.host.memory.as_mut().unwrap().available_bytes = 512 << 20;
+    story.ticks(1);
+    let rest = story.analyzer.open_incidents()[0].evidence.not_attributed.unwrap();
+    assert_eq!(rest.value, f64::from(7680 - 3 * 1024 - 3) * f64::from(1 << 20));
+    assert_eq!(rest.share, Some(rest.value / f64::from(8 * 1024) / f64::from(1 << 20)));
+}
+
+#[test]
+fn a_full_filesystem_names_who_wrote() {
+    let mut story = Story::new(&[rule("full", "system.filesystem.utilization > \"90%\"", "0s")]);
+    story.machine = burdened();
+    story.machine.filesystem("/data", 0.5);
+    let mut dump = process(50, "pg_dump");
+    dump.io = Some(ProcessIo { read_bytes: 0, written_bytes: 9 << 20 });
+    story.machine.add(dump);
+    story.ticks(300);
+    story.machine.remove(50);
+    story.ticks(300);
+    story.machine.filesystem("/data", 0.95);
+    story.ticks(1);
+    let incident = story.analyzer.open_incidents()[0].clone();
+    golden("filesystem", &incident);
+    let sentence = culprit_sentence(&incident.evidence);
+    let expected = "pg_dump (pid 50) takes 60.0 % of all bytes written by processes in the last 15 minutes";
+    assert_eq!(sentence.as_deref(), Some(expected));
+}
+
+#[test]
+fn a_rule_on_processes_names_the_process_itself_first() {
+    let config = rule("any", "process.memory.usage > \"1GiB\"", "3s");
+    let mut story = Story::new(&[config, rule("few", "process.thread.count < 1", "3s")]);
+    story.machine = burdened();
+    story.machine.process(22).threads = Some(0);
+    story.ticks(4);
+    for (rule, sentence) in [
+        ("any", "postgres (pid 30) takes 25.0 % of this machine's memory"),
+        ("few", "rustc (pid 22) takes 0.0 % of all threads"),
+    ] {
+        let incidents = story.analyzer.open_incidents();
+        let evidence = &incidents.iter().find(|incident| incident.cause == rule).unwrap().evidence;
+        assert_eq!(culprit_sentence(evidence).as_deref(), Some(sentence));
+        assert_eq!(evidence.top.len(), 5);
+    }
+}
+
+#[test]
+fn a_rule_on_programs_names_the_largest_process_of_the_program() {
+    let incident = incident("process.cpu.utilization > \"20%\"", Some("program"));
+    assert_eq!(incident.title, "process.cpu.utilization above 20.0 %: rustc");
+    let evidence = &incident.evidence;
+    assert_eq!(evidence.value, 0.25);
+    let top: Vec<_> = evidence.top.iter().map(|top| (top.program.as_str(), top.key.pid)).collect();
+    assert_eq!(top, [("rustc", 20), ("yes", 40), ("rustc", 21), ("rustc", 22), ("rustc", 23)]);
+    assert_eq!(evidence.lineage, ["rustc x4", "cargo", "cron.service"]);
+}
+
+#[test]
+fn a_process_whose_share_is_unknown_is_named_with_what_is_known() {
+    let mut story = Story::new(&[rule("stuck", "process.state == \"D\"", "3s")]);
+    let mut stuck = process(7, "nfs");
+    stuck.state = Some(watchkeeper_core::ProcessState::DiskSleep);
+    stuck.cpu = None;
+    story.machine.add(stuck);
+    let mut gone = process(8, "dark");
+    gone.state = Some(watchkeeper_core::ProcessState::DiskSleep);
+    (gone.cpu, gone.memory) = (None, None);
+    story.machine.add(gone);
+    story.ticks(4);
+    let sentences: Vec<Option<String>> =
+        story.analyzer.open_incidents().iter().map(|incident| culprit_sentence(&incident.evidence)).collect();
+    assert!(sentences.contains(&Some("nfs (pid 7) takes 0.0 % of this machine's memory".to_owned())), "{sentences:?}");
+    let dark = sentences.iter().flatten().find(|sentence| sentence.contains("dark")).unwrap();
+    assert!(!dark.contains('%'), "{dark}");
+}
+
+#[test]
+fn what_ended_in_the_tick_of_firing_is_among_the_contributors() {
+    let mut story = Story::new(&[rule("busy", "system.cpu.utilization > \"90%\"", "0s")]);
+    story.machine.cpu(Some(0.95));
+    let short = burning(0.75, process(9, "cc1"));
+    story.machine.snapshot.exited.push(Exited {
+        key: ProcessKey { boot: BOOT, pid: 9, start_ticks: 99_000 },
+        parent: 1,
+        image: short.image,
+        uid: None,
+        ts_ms: 0,
+        code: Some(0),
+        signal: None,
+        cpu: short.cpu,
+        faults: None,
+        io: None,
+        network: None,
+    });
+    story.ticks(1);
+    let top = story.analyzer.open_incidents()[0].evidence.top.clone();
+    assert_eq!(top[0].program, "cc1");
+    assert_eq!(top[0].amount, Amount { value: 0.75, share: Some(0.75) });
+}
+
+#[test]
+fn nobody_is_blamed_when_nothing_is_known() {
+    let mut story = Story::new(&[rule("full", "system.memory.utilization > \"1%\"", "0s")]);
+    story.machine.snapshot.processes = None;
+    story.ticks(1);
+    let evidence = story.analyzer.open_incidents()[0].evidence.clone();
+    assert!(evidence.top.is_empty() && evidence.lineage.is_empty() && evidence.changes.is_empty());
+    assert_eq!(culprit_sentence(&evidence), None);
+}
+
+#[test]
+fn titles_are_made_safe_and_say_what_and_where() {
+    let named = crate::RuleConfig {
+        title: Some("Filesystem almost full".to_owned()),
+        ..rule("full", "system.filesystem.utilization > \"90%\"", "0s")
+    };
+    let mut story = Story::new(&[named, rule("any", "process.cpu.utilization > \"50%\"", "0s")]);
+    story.machine.filesystem("/mnt/\u{1b}[2J", 0.95);
+    let mut evil = burning(0.6, process(6, "a\nb"));
+    Arc::make_mut(&mut evil.image).command = Some(Command { text: "x".to_owned(), length: 1 });
+    story.machine.add(evil);
+    story.ticks(1);
+    let titles: Vec<&str> = story.analyzer.open_incidents().iter().map(|incident| incident.title.as_str()).collect();
+    assert!(titles.contains(&"Filesystem almost full: /mnt/\\u{1b}[2J"), "{titles:?}");
+    assert!(titles.contains(&"process.cpu.utilization above 50.0 %: a b (pid 6)"), "{titles:?}");
+}

@@ -1,0 +1,24 @@
+//! Notices: rules over snapshots, the life of alerts, incidents with their evidence.
+//!
+//! Nothing here reads a clock or a file. [`Analyzer::step`] turns one snapshot into the changes it causes and is
+//! deterministic: the same snapshots and the same start give the same changes, live and in a replay.
+
+#![forbid(unsafe_code)]
+
+mod analyzer;
+mod config;
+mod evidence;
+mod life;
+mod lineage;
+mod programs;
+mod ranking;
+mod ring;
+mod rule;
+mod watch;
+
+pub use analyzer::{AlertCounts, Analyzer, Settings};
+pub use config::{RuleConfig, RuleFile, RulesConfig};
+pub use rule::{Rule, compile, compile_shipped, effective};
+
+#[cfg(test)]
+mod scenes;

@@ -1,0 +1,258 @@
+//! Rules that were checked, ready to be evaluated.
+
+use std::collections::BTreeMap;
+
+use watchkeeper_core::catalogue::{self, Metric};
+use watchkeeper_core::quantity::Span;
+use watchkeeper_core::{EntityKind, Problem, Severity, Unit};
+use watchkeeper_expression::{CatalogueFields, Condition};
+
+use crate::config::{RuleConfig, RulesConfig};
+
+/// Longest id of a rule in bytes.
+const LONGEST_ID: usize = 64;
+/// Longest title of a rule in characters.
+const LONGEST_TITLE: usize = 200;
+/// A condition must be seen so often before it can be said to have held.
+const FEWEST_LOOKS: i64 = 3;
+
+/// A rule that was checked.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Name of the rule, unique.
+    pub id: String,
+    /// What people read when it fires, if somebody wrote it.
+    pub title: Option<String>,
+    /// The condition.
+    pub condition: Condition,
+    /// The metric of the condition.
+    pub metric: &'static Metric,
+    /// What is watched one by one.
+    pub each: EntityKind,
+    /// How long the condition must hold, observed milliseconds; 0 fires at once.
+    pub hold_ms: i64,
+    /// How long the rule asked for, where `hold_ms` had to be raised to three intervals.
+    pub asked_ms: Option<i64>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it is one of those that come with the program.
+    pub shipped: bool,
+    /// The collection interval it was checked for, milliseconds.
+    pub interval_ms: i64,
+}
+
+/// Checks the user's rules.
+///
+/// # Errors
+/// All problems of all rules, each at `N.key` with the index of its rule.
+pub fn compile(rules: &[RuleConfig], interval_ms: i64) -> Result<Vec<Rule>, Vec<Problem>> {
+    compile_all(rules, interval_ms, false)
+}
+
+/// Checks rules that come with the program. A `for` under three intervals is raised instead of refused, because such
+/// rules were written without knowing the interval.
+///
+/// # Errors
+/// All problems of all rules, each at `N.key` with the index of its rule.
+pub fn compile_shipped(rules: &[RuleConfig], interval_ms: i64) -> Result<Vec<Rule>, Vec<Problem>> {
+    compile_all(rules, interval_ms, true)
+}
+
+/// The rules that are in force: shipped ones that are neither disabled nor replaced, then the user's.
+///
+/// # Errors
+/// An entry of `disable` that names no shipped rule, at `disable.N`.
+pub fn effective(shipped: Vec<Rule>, own: Vec<Rule>, config: &RulesConfig) -> Result<Vec<Rule>, Vec<Problem>> {
+    let problems: Vec<Problem> = config
+        .disable
+        .iter()
+        .enumerate()
+        .filter(|(_, id)| !shipped.iter().any(|rule| rule.id == **id))
+        .map(|(index, id)| {
+            let ids: Vec<&str> = shipped.iter().map(|rule| rule.id.as_str()).collect();
+            Problem::new(format!("disable.{index}"), format!("no shipped rule has the id `{}`", shown(id)))
+                .help(format!("shipped rules are {}", ids.join(", ")))
+        })
+        .collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let wanted = |rule: &Rule| !config.disable.contains(&rule.id) && !own.iter().any(|other| other.id == rule.id);
+    let mut rules: Vec<Rule> = shipped.into_iter().filter(wanted).collect();
+    rules.extend(own);
+    Ok(rules)
+}
+
+fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<Vec<Rule>, Vec<Problem>> {
+    let shortest_ms = interval_ms.saturating_mul(FEWEST_LOOKS);
+    let mut compiled = Vec::new();
+    let mut problems = Vec::new();
+    let mut first_with: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, config) in rules.iter().enumerate() {
+        let mut of_rule = Vec::new();
+        let first = *first_with.entry(config.id.as_str()).or_insert(index);
+        if first != index && !config.id.is_empty() {
+            let message = format!("the id `{}` is used twice, first by rule {}", shown(&config.id), first + 1);
+            of_rule.push(Problem::new("id", message).help("give each rule an id of its own"));
+        }
+        let asked_ms = config.hold.ms();
+        let too_short = asked_ms > 0 && asked_ms < shortest_ms;
+        if too_short && !shipped {
+            of_rule.push(too_short_problem(config.hold, shortest_ms, interval_ms));
+        }
+        match parts(config) {
+            Err(wrong) => of_rule.extend(wrong),
+            Ok((condition, metric, each)) => compiled.push(Rule {
+                id: config.id.clone(),
+                title: config.title.clone(),
+                condition,
+                metric,
+                each,
+                hold_ms: if too_short { shortest_ms } else { asked_ms },
+                asked_ms: too_short.then_some(asked_ms),
+                severity: config.severity,
+                shipped,
+                interval_ms,
+            }),
+        }
+        problems.extend(of_rule.into_iter().map(|problem| problem.under(&index.to_string())));
+    }
+    if problems.is_empty() { Ok(compiled) } else { Err(problems) }
+}
+
+fn too_short_problem(hold: Span, shortest_ms: i64, interval_ms: i64) -> Problem {
+    let shortest = Span::from_ms(shortest_ms);
+    let interval = Span::from_ms(interval_ms);
+    Problem::new("for", format!("`for` of {hold} is under three collection intervals of {interval}")).help(format!(
+        "write \"{shortest}\" or more, leave it out to fire at once, or set a shorter [collect] interval"
+    ))
+}
+
+/// What a rule is made of; all problems that need neither the other rules nor the interval.
+pub(crate) fn parts(config: &RuleConfig) -> Result<(Condition, &'static Metric, EntityKind), Vec<Problem>> {
+    let mut problems = id_problems(&config.id);
+    problems.extend(config.title.as_deref().and_then(title_problem));
+    let asked = match config.each.as_deref().map(kind) {
+        None => None,
+        Some(Ok(kind)) => Some(kind),
+        Some(Err(problem)) => {
+            problems.push(problem);
+            None
+        }
+    };
+    let condition = watchkeeper_expression::compile(&config.when, &CatalogueFields, "when");
+    let checked = condition.map(|condition| (catalogue::metric(condition.field()), condition));
+    match checked {
+        Err(wrong) => problems.extend(wrong),
+        Ok((None, condition)) => {
+            problems.push(Problem::new("when", format!("there is no metric `{}`", condition.field())));
+        }
+        Ok((Some(metric), condition)) => match each(metric, asked) {
+            Err(problem) => problems.push(problem),
+            Ok(each) if problems.is_empty() => return Ok((condition, metric, each)),
+            Ok(_) => {}
+        },
+    }
+    Err(problems)
+}
+
+fn id_problems(id: &str) -> Vec<Problem> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let problem = if id.is_empty() {
+        Problem::new("id", "the id is empty")
+    } else if id.len() > LONGEST_ID {
+        Problem::new("id", format!("the id is longer than {LONGEST_ID} characters"))
+    } else if !id.bytes().all(allowed) {
+        Problem::new(
+            "id",
+            format!("the id `{}` has other characters than letters, digits, `-`, `_` and `.`", shown(id)),
+        )
+    } else {
+        return Vec::new();
+    };
+    vec![problem.help("write a short name, such as \"cpu-high\"")]
+}
+
+fn title_problem(title: &str) -> Option<Problem> {
+    if title.trim().is_empty() {
+        Some(Problem::new("title", "the title is empty").help("leave it out to have one made from the condition"))
+    } else if title.chars().count() > LONGEST_TITLE {
+        Some(Problem::new("title", format!("the title is longer than {LONGEST_TITLE} characters")))
+    } else if title.chars().any(char::is_control) {
+        Some(Problem::new("title", "the title has control characters or more than one line"))
+    } else {
+        None
+    }
+}
+
+/// Kinds that a condition on a metric can watch one by one.
+const EACH: [EntityKind; 9] = [
+    EntityKind::Host,
+    EntityKind::Cpu,
+    EntityKind::Disk,
+    EntityKind::Filesystem,
+    EntityKind::Interface,
+    EntityKind::Peer,
+    EntityKind::Socket,
+    EntityKind::Process,
+    EntityKind::Program,
+];
+
+fn kind(word: &str) -> Result<EntityKind, Problem> {
+    EACH.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
+        let words: Vec<&str> = EACH.into_iter().map(EntityKind::word).collect();
+        let likely = words
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(known, word), known))
+            .min()
+            .filter(|(distance, _)| *distance <= 2);
+        let help = match likely {
+            Some((_, known)) => format!("did you mean \"{known}\"?"),
+            None => format!("it is one of {}", words.join(", ")),
+        };
+        Problem::new("each", format!("`{}` is nothing that can be watched one by one", shown(word))).help(help)
+    })
+}
+
+fn each(metric: &'static Metric, asked: Option<EntityKind>) -> Result<EntityKind, Problem> {
+    let own = metric.entity_kind();
+    let (name, own_word) = (metric.name, own.word());
+    match asked {
+        None => Ok(own),
+        Some(kind) if kind == own => Ok(own),
+        Some(EntityKind::Program) if own == EntityKind::Process => {
+            // Ages and words of processes do not add up to those of a program.
+            if matches!(metric.unit, Unit::Text | Unit::Seconds) {
+                Err(Problem::new("each", format!("`{name}` cannot be added up over the processes of a program"))
+                    .help("write each = \"process\""))
+            } else {
+                Ok(EntityKind::Program)
+            }
+        }
+        Some(kind) => {
+            let message = format!("`{name}` belongs to {}, not to {}", with_article(own), with_article(kind));
+            let problem = Problem::new("each", message);
+            Err(if own == EntityKind::Process {
+                problem.help("write each = \"process\" or each = \"program\"")
+            } else {
+                problem.help(format!("leave it out or write each = \"{own_word}\""))
+            })
+        }
+    }
+}
+
+fn with_article(kind: EntityKind) -> String {
+    let article = match kind {
+        EntityKind::Host => "the",
+        EntityKind::Interface => "an",
+        _ => "a",
+    };
+    format!("{article} {kind}")
+}
+
+fn shown(text: &str) -> String {
+    watchkeeper_core::text::clean(text, LONGEST_ID)
+}
+
+#[cfg(test)]
+mod tests;
