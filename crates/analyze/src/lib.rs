@@ -1,12 +1,14 @@
 //! Notices: rules over snapshots, the life of alerts, incidents with their evidence.
 //!
 //! Nothing here reads a clock or a file. [`Analyzer::step`] turns one snapshot into the changes it causes and is
-//! deterministic: the same snapshots and the same start give the same changes, live and in a replay.
+//! deterministic: the same snapshots and the same start give the same changes, live and in a replay. [`enrich`] adds
+//! what only the log knows.
 
 #![forbid(unsafe_code)]
 
 mod analyzer;
 mod config;
+mod enrich;
 mod evidence;
 mod life;
 mod lineage;
@@ -18,6 +20,7 @@ mod watch;
 
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
+pub use enrich::enrich;
 pub use rule::{Rule, compile, compile_shipped, effective};
 
 #[cfg(test)]
