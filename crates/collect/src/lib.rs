@@ -1,0 +1,8 @@
+//! Reads the operating system: raw counters of the machine and of every process at one instant, and what the
+//! difference of two such readings means.
+
+#![deny(unsafe_code)]
+
+mod derive;
+
+pub use derive::derive;
