@@ -4,5 +4,7 @@
 #![deny(unsafe_code)]
 
 mod derive;
+mod program;
+mod redact;
 
 pub use derive::derive;
