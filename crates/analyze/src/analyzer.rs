@@ -208,10 +208,10 @@ impl Analyzer {
     }
 }
 
-/// What the ring adds up: whatever rules rank by.
+/// What the ring adds up: whatever rules rank by, and what stands in for it.
 fn columns(rules: &[Rule]) -> Vec<&'static Metric> {
     let mut columns: Vec<&'static Metric> = Vec::new();
-    for measure in rules.iter().map(|rule| Measure::of(rule.metric)).chain(Measure::stand_ins()) {
+    for measure in rules.iter().map(|rule| Measure::of(rule.metric)).chain(Measure::always()) {
         if !columns.iter().any(|column| column.name == measure.metric.name) {
             columns.push(measure.metric);
         }

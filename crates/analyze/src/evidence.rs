@@ -38,7 +38,11 @@ impl<'a> Scene<'a> {
             let mut measures = std::iter::once(best).chain(Measure::stand_ins());
             measures.find_map(|measure| Some((measure, self.ranking(measure).0.place(process, tick)?)))
         });
-        let (measure, first) = placed.map_or((best, None), |(measure, first)| (measure, Some(first)));
+        let (measure, first) = match placed {
+            Some((measure, first)) => (measure, Some(first)),
+            None if self.ranking(best).0.processes.is_empty() => (best.substitute().unwrap_or(best), None),
+            None => (best, None),
+        };
         let (ranking, changes) = self.ranking(measure);
         let others = ranking.processes.iter().filter(|other| first.as_ref().is_none_or(|own| own.key != other.key));
         let listed: Vec<&Ranked> = first.iter().chain(others).take(TOP).collect();

@@ -88,6 +88,17 @@ impl Measure {
         }
     }
 
+    /// What is always added up, because it stands in for everything else.
+    pub(crate) fn always() -> impl Iterator<Item = Self> {
+        [CPU, MEMORY].into_iter().filter_map(Self::named)
+    }
+
+    /// What names a culprit when nothing is known of this for any process: the CPU, unless the measure itself says
+    /// where to look (who wrote, who holds memory), where another one would mislead.
+    pub(crate) fn substitute(self) -> Option<Self> {
+        (self.whole == Whole::Sum).then(|| Self::named(CPU)).flatten()
+    }
+
     /// What stands in when the value of a process under its own measure is unknown: memory, at last the age, which
     /// is always known.
     pub(crate) fn stand_ins() -> impl Iterator<Item = Self> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use watchkeeper_core::evidence::Amount;
 use watchkeeper_core::process::Command;
-use watchkeeper_core::snapshot::{Exited, ProcessIo, ProcessMemory};
+use watchkeeper_core::snapshot::{Exited, Interface, InterfaceCounters, ProcessIo, ProcessMemory, ProcessNetwork};
 use watchkeeper_core::text::culprit_sentence;
 use watchkeeper_core::{Incident, ProcessKey};
 
@@ -175,6 +175,30 @@ fn what_ended_in_the_tick_of_firing_is_among_the_contributors() {
     let top = story.analyzer.open_incidents()[0].evidence.top.clone();
     assert_eq!(top[0].program, "cc1");
     assert_eq!(top[0].amount, Amount { value: 0.75, share: Some(0.75) });
+}
+
+#[test]
+fn where_bytes_of_processes_are_unknown_the_cpu_names_a_culprit() {
+    let mut story = Story::new(&[rule("net", "system.network.io.receive > \"1MiB/s\"", "0s")]);
+    let counters = InterfaceCounters { received_bytes: 2 << 20, ..InterfaceCounters::default() };
+    let interface = Interface { name: "eth0".to_owned(), counters: Some(counters), up: Some(true) };
+    story.machine.snapshot.interfaces = Some(vec![interface]);
+    story.machine.add(burning(0.5, process(7, "curl")));
+    story.ticks(1);
+    let sentence = culprit_sentence(&story.analyzer.open_incidents()[0].evidence);
+    assert_eq!(sentence.as_deref(), Some("curl (pid 7) takes 50.0 % of this machine's CPU"));
+    // Once they are known they do.
+    story.machine.snapshot.interfaces = Some(Vec::new());
+    story.ticks(1);
+    let interface = Interface { name: "eth1".to_owned(), counters: Some(counters), up: Some(true) };
+    story.machine.snapshot.interfaces = Some(vec![interface]);
+    let mut wget = process(8, "wget");
+    wget.network = Some(ProcessNetwork { received_bytes: 3 << 20, sent_bytes: 0 });
+    story.machine.add(wget);
+    story.ticks(1);
+    let sentence = culprit_sentence(&story.analyzer.open_incidents()[0].evidence);
+    let expected = "wget (pid 8) takes 100.0 % of all bytes sent and received over sockets";
+    assert_eq!(sentence.as_deref(), Some(expected));
 }
 
 #[test]
