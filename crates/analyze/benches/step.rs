@@ -1,0 +1,124 @@
+//! What a tick costs the analyzer: 5,000 processes, without rules and with 50 of them.
+//!
+//! Divide the difference by 250,000 for the cost of one evaluation.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use uuid::Uuid;
+use watchkeeper_analyze::{Analyzer, RuleConfig, Settings, compile};
+use watchkeeper_core::moment::Moment;
+use watchkeeper_core::port::LoadedState;
+use watchkeeper_core::quantity::Span;
+use watchkeeper_core::snapshot::{
+    CpuTimes, Host, Memory, Process, ProcessCpu, ProcessIo, ProcessMemory, Remainder, TickFlags,
+};
+use watchkeeper_core::{BootId, HostId, Image, ProcessKey, ProcessState, Severity, Snapshot};
+
+const PROCESSES: u32 = 5_000;
+const RULES: usize = 50;
+const BOOT: BootId = BootId(Uuid::from_u128(2));
+const HOST: HostId = HostId(Uuid::from_u128(1));
+
+/// Conditions that do not hold, as is usual.
+const CONDITIONS: [&str; 10] = [
+    "process.cpu.utilization > \"90%\"",
+    "process.cpu.cores > 3.5",
+    "process.memory.usage > \"4GiB\"",
+    "process.memory.utilization > \"50%\"",
+    "process.disk.io.write > \"200MiB/s\"",
+    "process.disk.io.read > \"200MiB/s\"",
+    "process.thread.count > 5000",
+    "process.unix.file_descriptor.count > 50000",
+    "process.state == \"Z\"",
+    "process.name == \"nothing-has-this-name\"",
+];
+
+fn process(number: u32) -> Process {
+    let total_us = u64::from(number % 7) * 1_000;
+    Process {
+        key: ProcessKey { boot: BOOT, pid: number + 2, start_ticks: u64::from(number) * 10 },
+        parent: 1 + number / 10,
+        image: Arc::new(Image {
+            name: format!("worker-{}", number % 300),
+            program: format!("service-{0}.service / worker-{0}", number % 300),
+            ..Image::default()
+        }),
+        uid: Some(1_000),
+        state: Some(ProcessState::Sleeping),
+        threads: Some(4),
+        cpu: Some(ProcessCpu { total_us, user_us: total_us / 2 }),
+        memory: Some(ProcessMemory { resident_bytes: u64::from(number) << 12, virtual_bytes: 1 << 30 }),
+        faults: None,
+        io: Some(ProcessIo { read_bytes: 0, written_bytes: u64::from(number.is_multiple_of(50)) * 4_096 }),
+        network: None,
+        descriptors: Some(30),
+    }
+}
+
+fn snapshot() -> Snapshot {
+    let cpu = CpuTimes { user_us: 1_000_000, idle_us: 1_000_000, ..CpuTimes::default() };
+    let memory = Memory { total_bytes: 16 << 30, available_bytes: 8 << 30, ..Memory::default() };
+    Snapshot {
+        at: Moment { ts_ms: 1_795_176_000_000, mono_ms: 1_000_000, suspended_ms: 0, boot: BOOT },
+        interval_ms: 1_000,
+        flags: TickFlags::default(),
+        host: Host { cpu_count: Some(2), cpu: Some(cpu), memory: Some(memory), ..Host::default() },
+        cpus: None,
+        disks: None,
+        filesystems: None,
+        interfaces: None,
+        peers: None,
+        sockets: None,
+        processes: Some((0..PROCESSES).map(process).collect()),
+        exited: Vec::new(),
+        not_attributed: Remainder::default(),
+        dropped: 0,
+        gaps: Vec::new(),
+    }
+}
+
+fn analyzer(rules: usize, each: Option<&str>) -> Analyzer {
+    let additive = if each.is_some() { 8 } else { CONDITIONS.len() };
+    let configs: Vec<RuleConfig> = (0..rules)
+        .map(|number| RuleConfig {
+            id: format!("rule-{number}"),
+            title: None,
+            when: CONDITIONS[number % additive].to_owned(),
+            hold: Span::from_secs(300),
+            severity: Severity::Warning,
+            each: each.map(str::to_owned),
+        })
+        .collect();
+    let settings = Settings {
+        host: HOST,
+        host_name: "bench".to_owned(),
+        labels: BTreeMap::new(),
+        time_zone: "UTC".to_owned(),
+        rules: compile(&configs, 1_000).expect("the conditions are right"),
+    };
+    Analyzer::new(settings, LoadedState { host: HOST, alerts: Vec::new(), incidents: Vec::new() })
+}
+
+fn steps(criterion: &mut Criterion) {
+    let mut snapshot = snapshot();
+    for (name, rules, each) in [
+        ("step, 5000 processes, no rule", 0, None),
+        ("step, 5000 processes, 50 rules on processes", RULES, None),
+        ("step, 5000 processes, 50 rules on programs", RULES, Some("program")),
+    ] {
+        let mut analyzer = analyzer(rules, each);
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                snapshot.at.ts_ms += 1_000;
+                snapshot.at.mono_ms += 1_000;
+                black_box(analyzer.step(&snapshot))
+            });
+        });
+    }
+}
+
+criterion_group!(benches, steps);
+criterion_main!(benches);
