@@ -1,0 +1,180 @@
+//! The portable tier: what the `sysinfo` crate gives on every operating system, in the same words as the other tiers.
+//!
+//! Less detail than a tier made for one system. What it lacks is listed as gaps in each reading:
+//! - CPU time of the machine is integrated from percentages (see [`processors`]), and its modes are unknown;
+//! - CPU time of processes is not split into user and kernel: all of it stands in `user_us`;
+//! - page faults, threads, descriptors, network bytes, units and containers of processes are unknown;
+//! - of disks only the bytes are known, and only of those with a mounted filesystem (see [`volumes`]);
+//! - dropped packets, pressure, event counters, peers and listening sockets are unknown.
+
+mod processes;
+mod processors;
+mod volumes;
+
+use sysinfo::{CpuRefreshKind, InterfaceOperationalState, Networks, System};
+use watchkeeper_core::reading::{HostReading, InterfaceCounters, InterfaceReading, Load, Memory, Reading, Swap};
+use watchkeeper_core::{BootId, Gap, GapReason, Moment, Section};
+
+use self::processes::Processes;
+use self::processors::Processors;
+use self::volumes::Volumes;
+use crate::{CollectConfig, CollectError, Collector, clock};
+
+/// What no operating system tells through this tier.
+const NEVER_TOLD: [Section; 10] = [
+    Section::ProcessCpu,
+    Section::ProcessNetwork,
+    Section::ProcessDescriptors,
+    Section::ProcessExit,
+    Section::ShortLived,
+    Section::Pressure,
+    Section::OomKills,
+    Section::Peers,
+    Section::Sockets,
+    Section::Interfaces,
+];
+
+/// Opens the portable tier.
+pub(crate) fn open(config: &CollectConfig) -> Result<Box<dyn Collector>, CollectError> {
+    Portable::open(config).map(|portable| Box::new(portable) as Box<dyn Collector>)
+}
+
+/// A machine seen through `sysinfo`.
+struct Portable {
+    boot: BootId,
+    system: System,
+    networks: Option<Networks>,
+    processes: Processes,
+    processors: Processors,
+    volumes: Volumes,
+}
+
+impl Portable {
+    fn open(config: &CollectConfig) -> Result<Self, CollectError> {
+        let mut system = System::new().map_err(|_| CollectError::NoSuchTier { tier: "portable" })?;
+        // Percentages are of the time since the last look; this is the first.
+        system.refresh_cpu_list(CpuRefreshKind::nothing().with_usage());
+        Ok(Self {
+            boot: clock::boot_id(),
+            system,
+            networks: Networks::new().ok(),
+            processes: Processes::new(config.command_line, System::boot_time().unwrap_or(0)),
+            processors: Processors::default(),
+            volumes: Volumes::new(volumes::look),
+        })
+    }
+
+    fn read_at(&mut self, at: Moment) -> Reading {
+        let mut gaps: Vec<Gap> = NEVER_TOLD.iter().map(|section| unsupported(*section, 1)).collect();
+        self.system.refresh_cpu_usage();
+        self.system.refresh_memory();
+        let shares = self.system.cpus().iter().enumerate().map(|(index, cpu)| {
+            let digits = cpu.name().trim_start_matches(|c: char| !c.is_ascii_digit());
+            (digits.parse().unwrap_or(index as u32), f64::from(cpu.usage()) / 100.0)
+        });
+        self.processors.advance(at.mono_ms, shares);
+        // Modes, context switches, interrupts and created processes.
+        gaps.push(unsupported(Section::Cpu, 4));
+        let load = load();
+        if load.is_none() {
+            gaps.push(unsupported(Section::Load, 1));
+        }
+        let host = HostReading {
+            cpu_count: u32::try_from(self.system.cpus().len()).ok().filter(|count| *count > 0),
+            cpu: Some(self.processors.all()),
+            memory: self.memory(&mut gaps),
+            swap: Some(Swap { total_bytes: self.system.total_swap(), free_bytes: self.system.free_swap() }),
+            load,
+            ..HostReading::default()
+        };
+        let (disks, filesystems) = self.volumes.read(at.mono_ms, &mut gaps);
+        let interfaces = self.interfaces(&mut gaps);
+        let processes = self.processes.read(&mut self.system, &at, &mut gaps);
+        let cpus = Some(self.processors.each());
+        Reading {
+            at,
+            host,
+            cpus,
+            disks,
+            filesystems,
+            interfaces,
+            peers: None,
+            sockets: None,
+            processes: Some(processes),
+            gaps,
+        }
+    }
+
+    fn memory(&self, gaps: &mut Vec<Gap>) -> Option<Memory> {
+        // Buffers, cache, shared, slab and dirty pages; page faults and swap traffic.
+        gaps.push(unsupported(Section::Memory, 9));
+        let total_bytes = self.system.total_memory();
+        (total_bytes > 0).then(|| Memory {
+            total_bytes,
+            free_bytes: self.system.free_memory().min(total_bytes),
+            available_bytes: self.system.available_memory().min(total_bytes),
+            ..Memory::default()
+        })
+    }
+
+    fn interfaces(&mut self, gaps: &mut Vec<Gap>) -> Option<Vec<InterfaceReading>> {
+        let Some(networks) = &mut self.networks else {
+            gaps.push(unsupported(Section::Interfaces, 1));
+            return None;
+        };
+        networks.refresh(true);
+        let mut interfaces: Vec<_> = networks
+            .iter()
+            .map(|(name, data)| InterfaceReading {
+                name: name.to_string_lossy().into_owned(),
+                counters: InterfaceCounters {
+                    received_bytes: data.total_received(),
+                    sent_bytes: data.total_transmitted(),
+                    received_packets: data.total_packets_received(),
+                    sent_packets: data.total_packets_transmitted(),
+                    received_errors: data.total_errors_on_received(),
+                    sent_errors: data.total_errors_on_transmitted(),
+                    ..InterfaceCounters::default()
+                },
+                up: match data.operational_state() {
+                    InterfaceOperationalState::Up => Some(true),
+                    InterfaceOperationalState::Down
+                    | InterfaceOperationalState::Testing
+                    | InterfaceOperationalState::Dormant
+                    | InterfaceOperationalState::NotPresent
+                    | InterfaceOperationalState::LowerLayerDown => Some(false),
+                    _ => None,
+                },
+            })
+            .collect();
+        interfaces.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        Some(interfaces)
+    }
+}
+
+impl Collector for Portable {
+    fn read(&mut self) -> Result<Reading, CollectError> {
+        Ok(self.read_at(clock::moment(self.boot)))
+    }
+
+    fn tier(&self) -> &'static str {
+        "portable"
+    }
+}
+
+/// Windows has no load average; there the crate answers zeros.
+fn load() -> Option<Load> {
+    if cfg!(windows) {
+        return None;
+    }
+    let load = System::load_average().ok()?;
+    Some(Load { one: load.one, five: load.five, fifteen: load.fifteen })
+}
+
+/// A gap that this tier always has.
+fn unsupported(section: Section, count: u64) -> Gap {
+    Gap { section, reason: GapReason::Unsupported, count, remedy: None }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! Processes through `sysinfo`, without their threads.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+use watchkeeper_core::process::{Command, Executable, ProcessState};
+use watchkeeper_core::reading::{Looked, ProcessCpu, ProcessIo, ProcessMemory, ProcessReading};
+use watchkeeper_core::{Gap, GapReason, Image, Moment, ProcessKey, Section};
+
+use crate::program::{Facts, program};
+use crate::{CommandLine, redact};
+
+/// How often the images of all processes are read again: the crate does not notice an `exec` by itself.
+const IMAGES_MS: i64 = 60_000;
+/// A young process may still be between `fork` and `exec`; its image is read again until it is this many looks old.
+const YOUNG_LOOKS: u32 = 3;
+
+/// Remembers every living process.
+pub(super) struct Processes {
+    command_line: CommandLine,
+    /// Start of the kernel, seconds since the epoch, as of the start of the watch: keys must not move with the clock.
+    boot_secs: u64,
+    me: Option<u32>,
+    known: HashMap<Pid, Known>,
+    images_ms: Option<i64>,
+}
+
+struct Known {
+    /// Seconds since the epoch, as the crate tells it; with another one it is another process.
+    started_secs: u64,
+    start_ticks: u64,
+    looks: u32,
+    /// Name, path and hash of the command line behind `image`.
+    name: String,
+    path: Option<PathBuf>,
+    command: u64,
+    image: Arc<Image>,
+    cpu_us: u64,
+}
+
+impl Processes {
+    /// `boot_secs`: start of the kernel, seconds since the epoch.
+    pub(super) fn new(command_line: CommandLine, boot_secs: u64) -> Self {
+        Self { command_line, boot_secs, me: own_uid(), known: HashMap::new(), images_ms: None }
+    }
+
+    /// Every living process, sorted by key.
+    pub(super) fn read(&mut self, system: &mut System, at: &Moment, gaps: &mut Vec<Gap>) -> Vec<ProcessReading> {
+        self.refresh(system, at.mono_ms);
+        let mut before = std::mem::take(&mut self.known);
+        let mut denied = 0;
+        let mut processes = Vec::with_capacity(system.processes().len());
+        for (pid, process) in system.processes() {
+            let known = before.remove(pid).filter(|known| known.started_secs == process.start_time());
+            let known = self.recognise(*pid, process, known);
+            let readable = self.may_read_io(process);
+            denied += u64::from(!readable);
+            processes.push(reading(at, *pid, process, &known, readable));
+            self.known.insert(*pid, known);
+        }
+        if denied > 0 {
+            let remedy = Some("run the watch as root".to_owned());
+            gaps.push(Gap { section: Section::ProcessDisk, reason: GapReason::Permission, count: denied, remedy });
+        }
+        processes.sort_unstable_by_key(|process| process.key);
+        processes
+    }
+
+    fn refresh(&mut self, system: &mut System, mono_ms: i64) {
+        let all_images = self.images_ms.is_none_or(|last| !(last..last + IMAGES_MS).contains(&mono_ms));
+        let images = if all_images {
+            self.images_ms = Some(mono_ms);
+            UpdateKind::Always
+        } else {
+            UpdateKind::OnlyIfNotSet
+        };
+        let counters = ProcessRefreshKind::nothing().without_tasks().with_cpu().with_memory().with_disk_usage();
+        let kind = counters.with_cmd(images).with_exe(images).with_user(images);
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, kind);
+        if !all_images {
+            let young: Vec<Pid> =
+                self.known.iter().filter(|(_, known)| known.looks < YOUNG_LOOKS).map(|(pid, _)| *pid).collect();
+            let images = ProcessRefreshKind::nothing()
+                .without_tasks()
+                .with_cmd(UpdateKind::Always)
+                .with_exe(UpdateKind::Always)
+                .with_user(UpdateKind::Always);
+            // One that has ended since was taken off the list by the refresh of all.
+            system.refresh_processes_specifics(ProcessesToUpdate::Some(&young), true, images);
+        }
+    }
+
+    /// The process as it is now, from what was known of it.
+    fn recognise(&self, pid: Pid, process: &Process, known: Option<Known>) -> Known {
+        let cpu_us = process.accumulated_cpu_time().saturating_mul(1_000);
+        let path = process.exe().filter(|path| !path.as_os_str().is_empty());
+        let command = command_hash(process);
+        let Some(mut known) = known else {
+            let name = lossy(process.name());
+            let started_secs = process.start_time();
+            return Known {
+                started_secs,
+                start_ticks: start_ticks(pid.as_u32(), started_secs.saturating_sub(self.boot_secs)),
+                looks: 1,
+                path: path.map(Path::to_owned),
+                command,
+                image: self.image(process, &name),
+                name,
+                cpu_us,
+            };
+        };
+        known.looks = known.looks.saturating_add(1);
+        known.cpu_us = known.cpu_us.max(cpu_us);
+        if known.path.as_deref() != path || known.command != command {
+            // The crate keeps the first name for ever: after an `exec` the file's name is the better one.
+            if let Some(name) = path.and_then(Path::file_name).filter(|_| known.path.as_deref() != path) {
+                known.name = lossy(name);
+            }
+            known.path = path.map(Path::to_owned);
+            known.command = command;
+            known.image = self.image(process, &known.name);
+        }
+        known
+    }
+
+    fn image(&self, process: &Process, name: &str) -> Arc<Image> {
+        let executable = process.exe().filter(|path| !path.as_os_str().is_empty()).map(executable);
+        let arguments: Vec<String> = process.cmd().iter().map(|argument| lossy(argument)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let program = program(&Facts {
+            name,
+            executable: executable.as_ref().map(|executable| executable.path.as_str()),
+            arguments: &arguments,
+            unit: None,
+            container: None,
+        });
+        let command = (self.command_line == CommandLine::Redacted).then(|| Command {
+            text: redact::command_line(&arguments),
+            // As the kernel counts it, with a zero byte behind each argument.
+            length: process.cmd().iter().map(|argument| argument.len() as u64 + 1).sum(),
+        });
+        Arc::new(Image { name: name.to_owned(), program, executable, command, unit: None, container: None })
+    }
+
+    /// The crate answers zeros where the kernel refuses: only root may read the I/O of other users' processes.
+    fn may_read_io(&self, process: &Process) -> bool {
+        self.me.is_none_or(|me| me == 0 || uid(process) == Some(me))
+    }
+}
+
+fn reading(at: &Moment, pid: Pid, process: &Process, known: &Known, io_readable: bool) -> ProcessReading {
+    let mono_ms = at.mono_ms;
+    let usage = process.disk_usage();
+    let io = ProcessIo { read_bytes: usage.total_read_bytes, written_bytes: usage.total_written_bytes };
+    let memory = ProcessMemory { resident_bytes: process.memory(), virtual_bytes: process.virtual_memory() };
+    ProcessReading {
+        key: ProcessKey { boot: at.boot, pid: pid.as_u32(), start_ticks: known.start_ticks },
+        parent: process.parent().map_or(0, Pid::as_u32),
+        image: Arc::clone(&known.image),
+        uid: uid(process),
+        state: Some(state(process.status())),
+        threads: None,
+        cpu: Looked::at(mono_ms, ProcessCpu { total_us: known.cpu_us, user_us: known.cpu_us }),
+        memory: Looked::at(mono_ms, memory),
+        faults: Looked::unreadable(mono_ms),
+        io: if io_readable { Looked::at(mono_ms, io) } else { Looked::unreadable(mono_ms) },
+        network: Looked::unreadable(mono_ms),
+        descriptors: Looked::unreadable(mono_ms),
+    }
+}
+
+fn executable(path: &Path) -> Executable {
+    let metadata = std::fs::metadata(path);
+    let deleted = metadata.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let metadata = metadata.ok();
+    let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok());
+    let modified = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+    Executable {
+        path: path.to_string_lossy().into_owned(),
+        inode: metadata.as_ref().and_then(inode),
+        modified_ms: modified.and_then(|modified| i64::try_from(modified.as_millis()).ok()),
+        deleted,
+    }
+}
+
+/// Command lines are foreign and may hold secrets: only a hash is kept to notice a change.
+fn command_hash(process: &Process) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    process.cmd().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn lossy(text: &OsStr) -> String {
+    text.to_string_lossy().into_owned()
+}
+
+fn state(status: ProcessStatus) -> ProcessState {
+    match status {
+        ProcessStatus::Run => ProcessState::Running,
+        ProcessStatus::Sleep => ProcessState::Sleeping,
+        ProcessStatus::UninterruptibleDiskSleep => ProcessState::DiskSleep,
+        // Elsewhere the same word means a process that is being made.
+        ProcessStatus::Idle if cfg!(target_os = "linux") => ProcessState::Idle,
+        ProcessStatus::Stop => ProcessState::Stopped,
+        ProcessStatus::Tracing => ProcessState::Traced,
+        ProcessStatus::Zombie => ProcessState::Zombie,
+        ProcessStatus::Dead => ProcessState::Dead,
+        _ => ProcessState::Other,
+    }
+}
+
+/// Start of a process in ticks of 10 ms since the boot. The crate tells whole seconds; on Linux the kernel is asked, so
+/// that a process has the same key in every tier.
+#[cfg(target_os = "linux")]
+fn start_ticks(pid: u32, since_boot_secs: u64) -> u64 {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok();
+    let ticks = stat.as_deref().and_then(started).unwrap_or(since_boot_secs.saturating_mul(100));
+    // Somebody else may have taken the number meanwhile.
+    if ticks / 100 == since_boot_secs { ticks } else { since_boot_secs.saturating_mul(100) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn start_ticks(_pid: u32, since_boot_secs: u64) -> u64 {
+    since_boot_secs.saturating_mul(100)
+}
+
+/// Field 22 of `/proc/PID/stat`, in ticks of 10 ms. The name before it ends at the last parenthesis.
+#[cfg(target_os = "linux")]
+fn started(stat: &[u8]) -> Option<u64> {
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    let field = std::str::from_utf8(&stat[name_end + 1..]).ok()?.split_ascii_whitespace().nth(19)?;
+    let ticks: u64 = field.parse().ok()?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    ticks.checked_mul(100)?.checked_div(per_second)
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no user ids")]
+fn own_uid() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+#[cfg(unix)]
+fn uid(process: &Process) -> Option<u32> {
+    process.effective_user_id().or(process.user_id()).map(|uid| **uid)
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no inodes")]
+fn inode(metadata: &std::fs::Metadata) -> Option<u64> {
+    Some(std::os::unix::fs::MetadataExt::ino(metadata))
+}
+
+#[cfg(not(unix))]
+fn own_uid() -> Option<u32> {
+    None
+}
+
+#[cfg(not(unix))]
+fn uid(_process: &Process) -> Option<u32> {
+    None
+}
+
+#[cfg(not(unix))]
+fn inode(_metadata: &std::fs::Metadata) -> Option<u64> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_is_field_22_whatever_the_name_holds() {
+        let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
+        for name in ["(cat)", "(a b)", "(x) y (z)", "()"] {
+            let stat = format!("7 {name} {}\n", fields.join(" "));
+            assert_eq!(started(stat.as_bytes()), Some(22), "{name}");
+        }
+        for stat in ["", "7 (cat", "7 (cat) S 1 2", "7 (cat) \u{fffd}"] {
+            assert_eq!(started(stat.as_bytes()), None, "{stat}");
+        }
+    }
+}

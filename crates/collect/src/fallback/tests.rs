@@ -1,0 +1,147 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::{CommandLine, TierChoice, derive};
+
+fn portable() -> Box<dyn Collector> {
+    let config = CollectConfig { tier: TierChoice::Portable, ..CollectConfig::default() };
+    crate::open(&config).expect("sysinfo works here")
+}
+
+fn me(reading: &Reading) -> &watchkeeper_core::reading::ProcessReading {
+    let processes = reading.processes.as_ref().expect("a list");
+    processes.iter().find(|process| process.key.pid == std::process::id()).expect("this process")
+}
+
+#[test]
+fn the_portable_tier_is_opened_by_name() {
+    let mut portable = portable();
+    assert_eq!(portable.tier(), "portable");
+    let reading = portable.read().expect("a reading");
+    assert!(reading.host.memory.is_some() && reading.host.cpu_count.is_some());
+    let processes = reading.processes.as_ref().expect("a list");
+    assert!(processes.is_sorted_by_key(|process| process.key));
+    assert!(reading.peers.is_none() && reading.sockets.is_none() && reading.host.pressure.is_none());
+    for section in NEVER_TOLD {
+        assert!(reading.gaps.iter().any(|gap| gap.section == section), "{section:?}");
+    }
+}
+
+#[test]
+fn threads_are_no_processes() {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || stopped.recv());
+    let reading = portable().read().expect("a reading");
+    let processes = reading.processes.as_ref().expect("a list");
+    assert_eq!(processes.iter().filter(|process| process.key.pid == std::process::id()).count(), 1);
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for task in tasks {
+        let task: u32 = task.file_name().to_str().and_then(|task| task.parse().ok()).expect("a number");
+        assert!(task == std::process::id() || processes.iter().all(|process| process.key.pid != task));
+    }
+    drop(stop);
+    let _ = thread.join();
+}
+
+#[test]
+fn an_image_is_shared_from_look_to_look_and_command_lines_can_be_left_out() {
+    let mut kept = portable();
+    let (first, second) = (kept.read().expect("a reading"), kept.read().expect("a reading"));
+    assert!(Arc::ptr_eq(&me(&first).image, &me(&second).image));
+    assert!(me(&first).image.command.is_some());
+    let config = CollectConfig { command_line: CommandLine::None, ..CollectConfig::default() };
+    let without = Portable::open(&config).expect("sysinfo works here").read().expect("a reading");
+    assert!(without.processes.iter().flatten().all(|process| process.image.command.is_none()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_exec_opens_a_new_image_of_the_same_process() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::process::{Command, Stdio};
+
+    // Says when it is there, and becomes another program when told.
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "echo ready; read line; exec sleep 60"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("ready");
+    let (mut portable, pid) = (portable(), child.id());
+    let mut find = || {
+        let reading = portable.read().expect("a reading");
+        let processes = reading.processes.expect("a list");
+        processes.into_iter().find(|process| process.key.pid == pid)
+    };
+    let shell = find().expect("the shell");
+    child.stdin.take().expect("piped").write_all(b"\n").expect("told");
+    let begin = std::time::Instant::now();
+    let became_sleep = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep\0"));
+    while !became_sleep() && begin.elapsed().as_secs() < 10 {
+        std::thread::yield_now();
+    }
+    let sleep = find().expect("the same process");
+    child.kill().expect("our own child");
+    child.wait().expect("ended");
+    assert_eq!(sleep.key, shell.key);
+    assert_ne!(sleep.image.executable, shell.image.executable);
+    assert!(sleep.image.command.as_ref().is_some_and(|command| command.text.contains("sleep 60")), "{sleep:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn two_looks_make_a_snapshot() {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let mut portable = portable();
+    let first = portable.read().expect("a reading");
+    // The crate's percentages need some time between two looks, and this test needs some CPU time to be seen.
+    let worked_ms = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec * 1_000 + time.tv_nsec / 1_000_000
+    };
+    let (begin, until_ms) = (std::time::Instant::now(), worked_ms() + 200);
+    while begin.elapsed() <= sysinfo::MINIMUM_CPU_UPDATE_INTERVAL || worked_ms() < until_ms {}
+    let second = portable.read().expect("a reading");
+    let times = second.host.cpu.expect("integrated");
+    assert!(times.user_us > first.host.cpu.expect("integrated").user_us, "this test was busy");
+    let cpus = second.cpus.as_ref().expect("integrated");
+    assert_eq!(cpus.iter().map(|cpu| cpu.times.total_us()).sum::<u64>(), times.total_us());
+    let snapshot = derive(Some(&first), &second);
+    let me = snapshot.process_by_pid(std::process::id()).expect("this process");
+    assert!(me.cpu.is_some_and(|cpu| cpu.total_us >= 100_000), "{me:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_portable_and_the_proc_tier_agree() {
+    let mut proc_tier = crate::Linux::open(&CollectConfig::default()).expect("/proc");
+    let (portable, proc_tier) = (portable().read().expect("a reading"), proc_tier.read().expect("a reading"));
+    assert_eq!(portable.at.boot, proc_tier.at.boot);
+    assert_eq!(portable.host.cpu_count, proc_tier.host.cpu_count);
+    let memory = |reading: &Reading| reading.host.memory.expect("memory").total_bytes;
+    assert_eq!(memory(&portable), memory(&proc_tier));
+    assert_eq!(portable.host.swap.map(|swap| swap.total_bytes), proc_tier.host.swap.map(|swap| swap.total_bytes));
+
+    let (one, other) = (me(&portable), me(&proc_tier));
+    assert_eq!(one.key, other.key, "boot, pid and start to the tick");
+    assert_eq!((one.parent, one.uid), (other.parent, other.uid));
+    assert_eq!(one.image.name, other.image.name);
+    assert_eq!(one.image.executable, other.image.executable);
+    assert_eq!(one.image.command, other.image.command);
+    let cpu = |process: &watchkeeper_core::reading::ProcessReading| process.cpu.value.expect("CPU").total_us;
+    assert!(cpu(one).abs_diff(cpu(other)) < 500_000, "{} and {}", cpu(one), cpu(other));
+
+    let names = |reading: &Reading| -> Vec<String> {
+        reading.interfaces.iter().flatten().map(|interface| interface.name.clone()).collect()
+    };
+    assert_eq!(names(&portable), names(&proc_tier));
+    // Every process that lived through both looks has the same key in both, kernel threads included.
+    let keys: std::collections::HashMap<u32, _> =
+        proc_tier.processes.iter().flatten().map(|process| (process.key.pid, process.key)).collect();
+    let both: Vec<_> =
+        portable.processes.iter().flatten().map(|p| p.key).filter(|k| keys.contains_key(&k.pid)).collect();
+    assert!(both.len() > 2 && both.iter().all(|key| keys[&key.pid] == *key), "{both:?}");
+}
