@@ -58,7 +58,10 @@ impl View {
         let mut entries = entries(rows);
         entries.sort_by_key(|entry| entry.rank);
         let planned_ms = rows.iter().map(|due| due.row.created_ms).min().unwrap_or(now_ms);
-        let delayed = (now_ms.saturating_sub(planned_ms) >= LATE_MS).then(|| rounded(now_ms - planned_ms));
+        // A group may wait long because its route says so: that alone is not late.
+        let due_ms = rows.iter().map(|due| if due.attempts > 0 { due.row.created_ms } else { due.row.due_ms }).min();
+        let is_late = due_ms.is_some_and(|due_ms| now_ms.saturating_sub(due_ms) >= LATE_MS);
+        let delayed = is_late.then(|| rounded(now_ms - planned_ms));
         let named = entries.len().min(NAMED);
         let left_out = entries.len() - named;
         entries.truncate(named);
@@ -71,7 +74,7 @@ impl View {
             .map_or_else(|| zone_named(&origin.time_zone), |incident| zone_named(&incident.evidence.time_zone));
         let mut view = Self {
             subject: String::new(),
-            test: entries.is_empty(),
+            test: rows.iter().all(|due| due.row.incident.is_none()),
             host,
             channel,
             delayed,

@@ -151,13 +151,14 @@ fn story(incident: &Incident, over: Option<IncidentEvent>, lasted: &str, zone: &
         "Since {} ({zone_name}); it had held for {held} when the alert fired.",
         text::local_time(evidence.since_ms, zone)
     );
-    let Some(closed_ms) = incident.closed_ms.filter(|_| over.is_some()) else { return fired };
-    let why = if over == Some(IncidentEvent::Ended) {
-        "what was watched is gone (which does not say that it recovered)"
-    } else {
-        "the value is back"
+    // Also told by a late message about the opening, whose news about the end comes in a message of its own.
+    let Some(closed_ms) = incident.closed_ms else { return fired };
+    let why = match over {
+        Some(IncidentEvent::Ended) => ": what was watched is gone, which does not say that it recovered",
+        Some(_) => ": the value is back",
+        None => "",
     };
-    format!("{fired} Over since {}, after {lasted}: {why}.", text::local_time(closed_ms, zone))
+    format!("{fired} Over since {}, after {lasted}{why}.", text::local_time(closed_ms, zone))
 }
 
 fn facts(incident: &Incident, zone: &TimeZone) -> Vec<(&'static str, String)> {

@@ -100,7 +100,7 @@ pub fn filesystem(number: i64) -> Incident {
     let mut incident = incident(number);
     incident.cause = "filesystem-full".into();
     incident.severity = Severity::Warning;
-    incident.title = "Filesystem almost full".into();
+    incident.title = "Filesystem almost full: /var/lib".into();
     incident.labels.clear();
     let evidence = &mut incident.evidence;
     evidence.rule = "filesystem-full".into();

@@ -56,6 +56,15 @@ fn what_opened_and_closed_while_unsent_is_told_as_one_story() {
 }
 
 #[test]
+fn a_late_message_about_the_opening_knows_that_it_is_over() {
+    let mut over = incident(0);
+    over.closed_ms = Some(over.opened_ms + 2_280_000);
+    let message = words(&told(&[(IncidentEvent::Opened, &over)]), OPENED_MS + 3_000_000);
+    assert!(message.subject.starts_with("[CRITICAL] [delayed 50 m] "), "{}", message.subject);
+    assert!(message.text.replace("\n            ", " ").contains("Over since 2026-11-20 03:40:00, after 38 m."));
+}
+
+#[test]
 fn a_severity_that_rose_is_the_news() {
     let message = words(&told(&[(IncidentEvent::Severity, &incident(0))]), OPENED_MS);
     assert!(message.subject.contains(": now critical, yes (pid 4711)"), "{}", message.subject);
@@ -113,10 +122,16 @@ fn a_message_that_is_not_on_disk_says_so() {
 
 #[test]
 fn nothing_is_said_to_be_late_that_only_waited_for_its_group() {
-    let message = words(&told(&[(IncidentEvent::Opened, &incident(0))]), OPENED_MS + 299_999);
+    let mut rows = told(&[(IncidentEvent::Opened, &incident(0))]);
+    rows[0].row.due_ms = OPENED_MS + 600_000;
+    let message = words(&rows, OPENED_MS + 899_999);
     assert!(!message.subject.contains("delayed") && !message.text.contains("late"), "{}", message.text);
-    let message = words(&told(&[(IncidentEvent::Opened, &incident(0))]), OPENED_MS + 300_000);
-    assert!(message.subject.contains("[delayed 5 m]"), "{}", message.subject);
+    let message = words(&rows, OPENED_MS + 900_000);
+    assert!(message.subject.contains("[delayed 15 m]"), "{}", message.subject);
+    // A row that was tried is due at its next attempt; it is late from its beginning.
+    rows[0].attempts = 4;
+    let message = words(&rows, OPENED_MS + 600_000);
+    assert!(message.subject.contains("[delayed 10 m]"), "{}", message.subject);
 }
 
 #[test]
