@@ -132,12 +132,15 @@ pub(crate) struct Verdict {
     pub(crate) code: Option<u16>,
     /// Cleaned, without secrets.
     pub(crate) text: String,
+    /// The failure has nothing to do with this recipient or this message: the channel as a whole does not work.
+    pub(crate) concerns_all: bool,
 }
 
 impl Verdict {
-    /// A verdict in these words; they are cleaned here.
+    /// A verdict in these words; they are cleaned here. A failure that is not final concerns all.
     pub(crate) fn new(outcome: Outcome, code: Option<u16>, words: &str) -> Self {
-        Self { outcome, code, text: text::clean(words.trim(), 400) }
+        let concerns_all = matches!(outcome, Outcome::Transient | Outcome::Channel);
+        Self { outcome, code, text: text::clean(words.trim(), 400), concerns_all }
     }
 
     /// The same as the ledger keeps it.

@@ -31,7 +31,7 @@ impl ChannelHealth {
         self.failing_since_ms.take().is_some()
     }
 
-    /// Notes a message that this one recipient will never get; the channel itself works.
+    /// Notes a message that this one recipient did not get; the channel itself works.
     pub(crate) fn refused(&mut self, now_ms: i64, text: &str) {
         self.attempts += 1;
         self.note_error(now_ms, text);

@@ -140,6 +140,18 @@ impl Routes {
         if problems.is_empty() { Ok(Self { routes: compiled }) } else { Err(problems) }
     }
 
+    /// Everybody whom some route reaches through a channel, in the order of the routes, each once.
+    pub fn recipients(&self, channel: &str) -> Vec<String> {
+        let mut all: Vec<String> = Vec::new();
+        let targets = self.routes.iter().flat_map(|route| &route.targets).filter(|target| target.channel == channel);
+        for recipient in targets.flat_map(|target| &target.recipients) {
+            if !all.contains(recipient) {
+                all.push(recipient.clone());
+            }
+        }
+        all
+    }
+
     /// The routes that an incident takes, in order.
     pub(crate) fn of<'a>(&'a self, incident: &'a Incident) -> impl Iterator<Item = &'a Route> {
         let mut done = false;

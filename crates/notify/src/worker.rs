@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
+use watchkeeper_core::Ledger;
 use watchkeeper_core::outbox::{Due, OutboxId, Outcome};
-use watchkeeper_core::{IncidentKey, Ledger};
 
 use crate::channel::{Channel, Verdict};
 use crate::health::ChannelHealth;
@@ -29,8 +29,8 @@ const LEASE_MARGIN_MS: i64 = 5_000;
 const LAST_SEND: Duration = Duration::from_secs(5);
 /// Longest sleep: the wall clock may have been set, so the ledger is asked again after this.
 const LONGEST_SLEEP_MS: i64 = 30_000;
-/// Shortest sleep when a row that is due cannot be claimed.
-const SHORTEST_SLEEP_MS: i64 = 500;
+/// Sleep when a row is said to be due and yet was not claimed.
+const CLAIM_PAUSE_MS: i64 = 100;
 /// How long the ledger is left alone after it has failed.
 const LEDGER_PAUSE_MS: i64 = 5_000;
 
@@ -48,7 +48,7 @@ pub async fn work(
     mut shutdown: watch::Receiver<bool>,
 ) {
     let desk = Desk::new(channel.name(), ledger, Arc::clone(&clock));
-    let mut worker = Worker { channel, desk, clock, health, waiting: Vec::new() };
+    let mut worker = Worker { channel, desk, clock, health };
     if let Err(text) = worker.desk.wake().await {
         worker.note_ledger(&text);
     }
@@ -89,8 +89,6 @@ struct Worker {
     desk: Desk,
     clock: Clock,
     health: Arc<Mutex<ChannelHealth>>,
-    /// Incidents and recipients with a message that failed and waits for another attempt.
-    waiting: Vec<(IncidentKey, String)>,
 }
 
 impl Worker {
@@ -106,40 +104,37 @@ impl Worker {
     }
 
     async fn try_step(&mut self) -> Result<i64, String> {
-        self.desk.settle().await?;
-        let due = self.claim().await?;
-        if due.is_empty() {
-            let now_ms = (self.clock)();
-            let next_ms = self.desk.next_due().await?;
-            let pause_ms = next_ms.map_or(LONGEST_SLEEP_MS, |next_ms| next_ms.saturating_sub(now_ms));
-            return Ok(pause_ms.clamp(SHORTEST_SLEEP_MS.min(pause_ms.max(1)), LONGEST_SLEEP_MS));
+        let unsettled = self.desk.settle().await.err();
+        if let Some(text) = &unsettled {
+            // What can still be claimed is sent all the same.
+            self.note_ledger(text);
         }
-        self.send(bundles(due)).await?;
-        Ok(0)
+        let due = self.claim().await?;
+        if !due.is_empty() {
+            self.send(bundles(due)).await?;
+            return Ok(0);
+        }
+        let now_ms = (self.clock)();
+        let longest_ms = if unsettled.is_some() { LEDGER_PAUSE_MS } else { LONGEST_SLEEP_MS };
+        Ok(match self.desk.next_due().await?.map(|next_ms| next_ms.saturating_sub(now_ms)) {
+            Some(..=0) => CLAIM_PAUSE_MS,
+            Some(pause_ms) => pause_ms.min(longest_ms),
+            None => longest_ms,
+        })
     }
 
     /// Claims what is due and settles what needs no sending.
     async fn claim(&mut self) -> Result<Vec<Due>, String> {
         let lease_ms = self.channel.deadline().as_millis() as i64 + LEASE_MARGIN_MS;
-        let mut due = self.desk.claim(lease_ms, GROUPS).await?;
-        if due.iter().any(|due| self.is_waiting(due)) {
-            // An earlier message about the same incident still waits for its next attempt. It goes first, or with this.
-            self.desk.wake().await?;
-            due.extend(self.desk.claim(lease_ms, GROUPS).await?);
+        let due = self.desk.claim(lease_ms, GROUPS).await?;
+        let mut to_send = Vec::with_capacity(due.len());
+        for due in due {
+            match settled(&due) {
+                Some(verdict) => self.desk.finish(&[due.id], &verdict, None).await?,
+                None => to_send.push(due),
+            }
         }
-        let (needless, due): (Vec<_>, Vec<_>) = due.into_iter().partition(is_needless);
-        for due in needless {
-            let verdict = Verdict::new(Outcome::Needless, None, "somebody has acknowledged the incident");
-            self.desk.finish(&[due.id], &verdict, None).await?;
-        }
-        Ok(due)
-    }
-
-    fn is_waiting(&self, due: &Due) -> bool {
-        due.attempts == 0
-            && due.row.incident.is_some_and(|incident| {
-                self.waiting.iter().any(|(key, recipient)| *key == incident && *recipient == due.row.recipient)
-            })
+        Ok(to_send)
     }
 
     /// Sends bundles; each verdict is written down the moment it is known.
@@ -150,15 +145,9 @@ impl Worker {
         let mut open: Vec<Option<Bundle>> = bundles.into_iter().map(Some).collect();
         let mut was_failing = false;
         {
-            let Self { channel, desk, clock, health, waiting } = self;
-            let mut records = Records {
-                channel: channel.name(),
-                give_up_ms: channel.give_up_after().ms(),
-                desk,
-                clock,
-                health,
-                waiting,
-            };
+            let Self { channel, desk, clock, health } = self;
+            let mut records =
+                Records { channel: channel.name(), give_up_ms: channel.give_up_after().ms(), desk, clock, health };
             let mut delivery = pin!(async {
                 channel.deliver(outgoing, &sender).await;
                 drop(sender);
@@ -199,7 +188,6 @@ struct Records<'a> {
     desk: &'a mut Desk,
     clock: &'a Clock,
     health: &'a Mutex<ChannelHealth>,
-    waiting: &'a mut Vec<(IncidentKey, String)>,
 }
 
 impl Records<'_> {
@@ -209,7 +197,6 @@ impl Records<'_> {
         let (verdict, next_ms) = self.with_next_attempt(bundle, verdict, now_ms);
         let ids: Vec<OutboxId> = bundle.rows.iter().map(|due| due.id).collect();
         let works_again = self.note(bundle, &verdict, now_ms);
-        self.remember(bundle, next_ms.is_some());
         // A failure to write is kept by the desk and tried again before anything else is claimed.
         if let Err(error) = self.desk.finish(&ids, &verdict, next_ms).await {
             tracing::error!(channel = self.channel, error, "cannot write down what became of a message");
@@ -232,7 +219,11 @@ impl Records<'_> {
             }
             Outcome::Transient | Outcome::Channel => {
                 tracing::warn!(channel, recipient, error = text, "message not accepted, tried again");
-                health.failed(now_ms, text, verdict.outcome == Outcome::Channel);
+                if verdict.concerns_all {
+                    health.failed(now_ms, text, verdict.outcome == Outcome::Channel);
+                } else {
+                    health.refused(now_ms, text);
+                }
             }
         }
         false
@@ -246,28 +237,23 @@ impl Records<'_> {
         let expires_ms = bundle.expires_ms(self.give_up_ms);
         if now_ms >= expires_ms {
             let text = format!("given up after {} attempts: {}", bundle.attempts + 1, verdict.text);
-            return (Verdict::new(Outcome::Dead, verdict.code, &text), None);
+            return (Verdict { text, outcome: Outcome::Dead, ..verdict.clone() }, None);
         }
         // A wrong setup does not mend itself in seconds.
         let attempt = if verdict.outcome == Outcome::Channel { u32::MAX } else { bundle.attempts + 1 };
         let next_ms = now_ms.saturating_add(backoff_ms(bundle.first_id(), attempt));
         (verdict.clone(), Some(next_ms.min(expires_ms)))
     }
-
-    fn remember(&mut self, bundle: &Bundle, waits: bool) {
-        for due in &bundle.rows {
-            let Some(incident) = due.row.incident else { continue };
-            self.waiting.retain(|(key, recipient)| *key != incident || *recipient != due.row.recipient);
-            if waits {
-                self.waiting.push((incident, due.row.recipient.clone()));
-            }
-        }
-    }
 }
 
-/// Whether the condition that makes a message needless has come true. An unknown one never does.
-fn is_needless(due: &Due) -> bool {
-    due.acknowledged && due.row.unless.as_deref() == Some("acknowledged")
+/// What is to become of a row that needs no sending.
+fn settled(due: &Due) -> Option<Verdict> {
+    // An unknown condition never holds: in doubt the message is sent.
+    if due.acknowledged && due.row.unless.as_deref() == Some("acknowledged") {
+        return Some(Verdict::new(Outcome::Needless, None, "somebody has acknowledged the incident"));
+    }
+    (due.row.incident.is_some() && due.incident.is_none())
+        .then(|| Verdict::new(Outcome::Dead, None, "the incident it tells of is no longer stored"))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -41,7 +41,6 @@ pub(super) fn bundles(rows: Vec<Due>) -> Vec<Bundle> {
         }
     }
     for bundle in &mut bundles {
-        // A row that was woken for the sake of a later one is claimed after it, and told before it.
         bundle.rows.sort_by_key(|due| due.row.created_ms);
     }
     bundles.sort_by_key(|bundle| bundle.rows.first().map(|due| due.row.created_ms));

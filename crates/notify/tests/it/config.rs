@@ -27,10 +27,15 @@ fn the_example_of_the_manual_is_right() {
     assert_eq!(serde_json::from_value::<SmtpConfig>(json).unwrap(), config);
 }
 
+fn in_the_clear(config: &mut SmtpConfig) {
+    let ca = Some("/etc/authority.pem".into());
+    *config = SmtpConfig { security: Some(Security::Plaintext), user: None, password: None, ca, ..good() };
+}
+
 #[test]
 fn every_mistake_is_found_where_it_is() {
     type Change = fn(&mut SmtpConfig);
-    let table: [(&str, Change, &[&str]); 22] = [
+    let table: [(&str, Change, &[&str]); 25] = [
         ("nothing", |c| *c = SmtpConfig::default(), &["server", "security", "from"]),
         ("no port", |c| c.server = "smtp.example.com".into(), &["server"]),
         ("port 0", |c| c.server = "smtp.example.com:0".into(), &["server"]),
@@ -51,6 +56,9 @@ fn every_mistake_is_found_where_it_is() {
         ("empty user", |c| c.user = Some(String::new()), &["user"]),
         ("empty place", |c| c.password = Some(SecretSource::Env(String::new())), &["password"]),
         ("account in the clear", |c| c.security = Some(Security::Plaintext), &["user"]),
+        ("relative path", |c| c.ca = Some("authority.pem".into()), &["ca"]),
+        ("empty path", |c| c.ca = Some("".into()), &["ca"]),
+        ("certificate in the clear", in_the_clear, &["ca"]),
         ("given up at once", |c| c.give_up_after = Span::from_secs(59), &["give_up_after"]),
         ("never given up", |c| c.give_up_after = Span::from_secs(31 * 86_400), &["give_up_after"]),
     ];

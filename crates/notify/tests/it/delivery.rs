@@ -1,12 +1,14 @@
 //! Mail to a real server: what is accepted, what is refused, and what is never sent.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use watchkeeper_core::outbox::{OutboxRow, Outcome};
 use watchkeeper_core::{Incident, IncidentEvent};
 use watchkeeper_notify::{Security, plan};
 
 use crate::fixture::{OPENED_MS, change, incident, routes_to};
-use crate::ledger::Bench;
-use crate::peer::{PASSWORD, Peer, channel, write_certificates};
+use crate::ledger::{Bench, logged};
+use crate::peer::{PASSWORD, Peer, USER, channel, write_certificates};
 
 /// Rows that tell these recipients of one incident.
 pub fn rows(incident: &Incident, recipients: &[&str]) -> Vec<OutboxRow> {
@@ -247,5 +249,10 @@ async fn a_server_that_repeats_the_password_brings_it_nowhere() {
         {
             assert!(!shown.contains(PASSWORD), "{shown}");
         }
+    }
+    let log = logged();
+    assert!(log.contains("AUTH: 535"), "{log}");
+    for secret in [PASSWORD.to_owned(), BASE64.encode(PASSWORD), BASE64.encode(format!("\0{USER}\0{PASSWORD}"))] {
+        assert!(!log.contains(&secret), "{log}");
     }
 }

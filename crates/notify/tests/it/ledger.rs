@@ -1,9 +1,10 @@
 //! A ledger in memory that keeps the contract of the port, and a worker on it with a clock that a test moves.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use tempfile::NamedTempFile;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -111,21 +112,22 @@ impl Ledger for MemoryLedger {
         limit: usize,
     ) -> Result<Vec<Due>, LedgerError> {
         let mut state = self.state.lock().unwrap();
-        let mut groups: Vec<String> = Vec::new();
-        let mut claimed = Vec::new();
-        for kept in &mut state.rows {
-            let group = &kept.due.row.group_key;
-            let free = kept.open && kept.due_ms <= now_ms && kept.lease_ms <= now_ms;
-            if !free || kept.due.row.channel != channel || (!groups.contains(group) && groups.len() == limit) {
-                continue;
+        let group = |kept: &Kept| (kept.due.row.group_key.clone(), kept.due.row.recipient.clone());
+        let free = |kept: &Kept| kept.open && kept.lease_ms <= now_ms && kept.due.row.channel == channel;
+        let mut groups = Vec::new();
+        for kept in state.rows.iter().filter(|kept| free(kept) && kept.due_ms <= now_ms) {
+            if !groups.contains(&group(kept)) && groups.len() < limit {
+                groups.push(group(kept));
             }
-            if !groups.contains(group) {
-                groups.push(group.clone());
-            }
-            kept.lease_ms = lease_until_ms;
-            claimed.push(kept.due.clone());
         }
-        Ok(claimed)
+        // A group is claimed whole: also what is not due yet.
+        let claimed = state.rows.iter_mut().filter(|kept| free(kept) && groups.contains(&group(kept)));
+        Ok(claimed
+            .map(|kept| {
+                kept.lease_ms = lease_until_ms;
+                kept.due.clone()
+            })
+            .collect())
     }
 
     fn finish(&mut self, id: OutboxId, delivery: &Delivery, next_due_ms: Option<i64>) -> Result<(), LedgerError> {
@@ -169,6 +171,20 @@ impl Ledger for MemoryLedger {
     }
 }
 
+/// Where everything is logged that any test of this program does, at the most talkative level.
+static LOG: LazyLock<NamedTempFile> = LazyLock::new(|| {
+    let log = NamedTempFile::new().unwrap();
+    let writer = Arc::new(log.reopen().unwrap());
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(writer);
+    tracing::subscriber::set_global_default(subscriber.finish()).unwrap();
+    log
+});
+
+/// What was logged so far, by all tests.
+pub fn logged() -> String {
+    std::fs::read_to_string(LOG.path()).unwrap()
+}
+
 /// A worker at work.
 pub struct Bench {
     pub ledger: MemoryLedger,
@@ -183,6 +199,7 @@ pub struct Bench {
 impl Bench {
     /// Starts a worker at [`OPENED_MS`] plus a minute, when everything planned at [`OPENED_MS`] is due.
     pub fn start(channel: Channel, rows: Vec<OutboxRow>, incidents: &[Incident]) -> Self {
+        LazyLock::force(&LOG);
         let (sender, finished) = mpsc::unbounded_channel();
         let ledger = MemoryLedger { state: Arc::default(), finished: sender };
         ledger.add(rows, incidents);

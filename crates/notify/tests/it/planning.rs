@@ -89,6 +89,16 @@ fn every_event_has_its_time() {
 }
 
 #[test]
+fn the_recipients_of_a_channel_are_those_of_all_routes() {
+    let pager = RouteConfig { to: vec![target("pager", &["+49"])], ..RouteConfig::default() };
+    let routes =
+        compiled(&[route("", "a@x.org", true), pager, route("", "b@x.org", true), route("", "a@x.org", false)]);
+    assert_eq!(routes.recipients("mail"), ["a@x.org", "b@x.org"]);
+    assert_eq!(routes.recipients("pager"), ["+49"]);
+    assert_eq!(routes.recipients("none"), Vec::<String>::new());
+}
+
+#[test]
 fn a_route_can_say_how_long_a_group_waits() {
     let routes = compiled(&[RouteConfig { group_wait: Some(Span::from_secs(120)), ..route("", "a@x.org", false) }]);
     let rows = plan(&[change(IncidentEvent::Opened, &incident(0), OPENED_MS)], &routes, OPENED_MS);

@@ -127,6 +127,7 @@ async fn an_alert_from_before_a_long_pause_is_tried_once_all_the_same() {
     let mut old = rows(&incident, &OPS);
     old[0].created_ms -= 10 * 86_400_000;
     old[0].expires_ms -= 10 * 86_400_000;
+    old[0].due_ms -= 10 * 86_400_000;
     let mut bench = Bench::start(peer.channel(), old, &[incident]);
     assert_eq!(bench.next().await.delivery.outcome, Outcome::Sent);
     assert!(peer.mails()[0].header("Subject").unwrap().contains("[delayed 10 d]"));
@@ -165,6 +166,36 @@ async fn a_message_that_is_needless_once_acknowledged_is_not_sent() {
     bench.at(OPENED_MS + 100_000);
     assert_eq!(bench.next().await.delivery.outcome, Outcome::Needless);
     assert!(peer.mails().is_empty() && peer.commands().is_empty());
+}
+
+#[tokio::test]
+async fn a_message_about_an_incident_that_is_gone_is_given_up() {
+    let peer = Peer::start("ok", &[]);
+    let mut bench = Bench::start(peer.channel(), rows(&incident(0), &OPS), &[]);
+    let done = bench.next().await;
+    assert_eq!(done.delivery.outcome, Outcome::Dead);
+    assert!(done.delivery.text.contains("no longer stored") && peer.commands().is_empty(), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_full_mailbox_of_one_recipient_is_no_failure_of_the_channel() {
+    let peer = Peer::start("ok", &[]);
+    let incident = incident(0);
+    let rows = rows(&incident, &["full@example.com", "ops@example.com"]);
+    let mut bench = Bench::start(peer.channel(), rows, &[incident]);
+    let done = bench.finished(2).await;
+    assert_eq!(done[0].delivery.outcome, Outcome::Transient);
+    assert_eq!(done[1].delivery.outcome, Outcome::Sent);
+    let health = bench.health();
+    assert_eq!((health.failing_since_ms, health.sent, health.attempts), (None, 1, 2), "{health:?}");
+    assert!(health.last_error.unwrap().starts_with("RCPT: 452"));
+    // The success of the other does not wake it: nothing happens before its time.
+    let tries = peer.count("RCPT");
+    bench.ledger.add(plan_test("mail", &["other@example.com".to_owned()], OPENED_MS), &[]);
+    bench.at(bench.now_ms());
+    assert_eq!(bench.next().await.recipient, "other@example.com");
+    assert_eq!(peer.count("RCPT"), tries + 1);
+    assert!(bench.is_quiet());
 }
 
 #[tokio::test]

@@ -78,7 +78,10 @@ pub(crate) fn verdict(stage: Stage, error: &Error, redaction: &Redaction) -> Ver
     let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
     let words = redaction.apply(&words);
     if let Some(code) = code {
-        return Verdict::new(outcome(stage, code), Some(code), &format!("{stage}: {code} {words}"));
+        let verdict = Verdict::new(outcome(stage, code), Some(code), &format!("{stage}: {code} {words}"));
+        // "Not this one now", such as a greylist or a full mailbox, says nothing about the others; 421 closes the shop.
+        let of_one = matches!(stage, Stage::Rcpt | Stage::Data) && verdict.outcome == Outcome::Transient && code != 421;
+        return Verdict { concerns_all: verdict.concerns_all && !of_one, ..verdict };
     }
     if let Some(reason) = tls_reason(error) {
         return Verdict::new(Outcome::Channel, None, &format!("{}: {}", Stage::Tls, redaction.apply(&reason)));

@@ -28,8 +28,8 @@ pub struct SmtpConfig {
     pub password: Option<SecretSource>,
     /// Who the mails come from. Example: `from = "Watchkeeper <watchkeeper@example.com>"`. Required.
     pub from: String,
-    /// A PEM file with the certificate of an own authority, trusted beside those of this machine.
-    /// Default: only those of this machine.
+    /// A PEM file with the certificate of an own authority, trusted beside those of this machine; its whole path.
+    /// Example: `ca = "/etc/watchkeeper/authority.pem"`. Default: only those of this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca: Option<PathBuf>,
     /// How long a mail is tried before it is given up; mails about incidents that are not critical are given up after
@@ -84,6 +84,14 @@ impl Validate for SmtpConfig {
         problems.extend(self.account_problems());
         if self.ca.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
             problems.push(Problem::new("ca", "the path of the file is empty"));
+        } else if self.ca.as_ref().is_some_and(|path| path.is_relative()) {
+            problems.push(
+                Problem::new(
+                    "ca",
+                    "the path of the file is relative, and the watch has no folder of its own to start at",
+                )
+                .help("write the whole path, such as \"/etc/watchkeeper/authority.pem\""),
+            );
         } else if self.ca.is_some() && self.security == Some(Security::Plaintext) {
             problems.push(
                 Problem::new("ca", "there is no certificate to check without TLS")
