@@ -277,6 +277,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_reused_process_number_is_another_process() {
+        let at = Moment { ts_ms: 0, mono_ms: 0, suspended_ms: 0, boot: watchkeeper_core::BootId::default() };
+        let mut system = System::new().expect("sysinfo works here");
+        let mut processes = Processes::new(CommandLine::Redacted, System::boot_time().expect("known"));
+        let mut me = |processes: &mut Processes| {
+            let all = processes.read(&mut system, &at, &mut Vec::new());
+            all.into_iter().find(|process| process.key.pid == std::process::id()).expect("this process")
+        };
+        let before = me(&mut processes);
+        let known = processes.known.get_mut(&Pid::from_u32(std::process::id())).expect("known");
+        // As if the number had belonged to somebody who began earlier and used more CPU.
+        (known.started_secs, known.start_ticks, known.cpu_us) = (known.started_secs - 1, 0, u64::MAX / 2);
+        let after = me(&mut processes);
+        assert_eq!(after.key, before.key);
+        assert!(after.cpu.value.is_some_and(|cpu| cpu.total_us < u64::MAX / 2));
+    }
+
+    #[test]
     fn the_start_is_field_22_whatever_the_name_holds() {
         let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
         for name in ["(cat)", "(a b)", "(x) y (z)", "()"] {

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use watchkeeper_core::reading::ProcessReading;
+
 use super::*;
 use crate::{CommandLine, TierChoice, derive};
 
@@ -8,7 +10,7 @@ fn portable() -> Box<dyn Collector> {
     crate::open(&config).expect("sysinfo works here")
 }
 
-fn me(reading: &Reading) -> &watchkeeper_core::reading::ProcessReading {
+fn me(reading: &Reading) -> &ProcessReading {
     let processes = reading.processes.as_ref().expect("a list");
     processes.iter().find(|process| process.key.pid == std::process::id()).expect("this process")
 }
@@ -54,15 +56,14 @@ fn an_image_is_shared_from_look_to_look_and_command_lines_can_be_left_out() {
     assert!(without.processes.iter().flatten().all(|process| process.image.command.is_none()));
 }
 
+/// A shell that says when it is there and runs `then` when told; what it was and what it became.
 #[cfg(target_os = "linux")]
-#[test]
-fn an_exec_opens_a_new_image_of_the_same_process() {
+fn before_and_after(then: &str) -> [ProcessReading; 2] {
     use std::io::{BufRead as _, BufReader, Write as _};
     use std::process::{Command, Stdio};
 
-    // Says when it is there, and becomes another program when told.
     let mut child = Command::new("/bin/sh")
-        .args(["-c", "echo ready; read line; exec sleep 60"])
+        .args(["-c", &format!("echo ready; read line; {then}")])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -71,23 +72,35 @@ fn an_exec_opens_a_new_image_of_the_same_process() {
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("ready");
     let (mut portable, pid) = (portable(), child.id());
     let mut find = || {
-        let reading = portable.read().expect("a reading");
-        let processes = reading.processes.expect("a list");
-        processes.into_iter().find(|process| process.key.pid == pid)
+        let processes = portable.read().expect("a reading").processes.expect("a list");
+        processes.into_iter().find(|process| process.key.pid == pid).expect("the child")
     };
-    let shell = find().expect("the shell");
-    child.stdin.take().expect("piped").write_all(b"\n").expect("told");
+    let before = find();
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"\n").expect("told");
     let begin = std::time::Instant::now();
-    let became_sleep = || std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep\0"));
-    while !became_sleep() && begin.elapsed().as_secs() < 10 {
+    let command = || std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    while (command().contains("ready") || command().is_empty()) && begin.elapsed().as_secs() < 10 {
         std::thread::yield_now();
     }
-    let sleep = find().expect("the same process");
+    let after = find();
     child.kill().expect("our own child");
     child.wait().expect("ended");
+    [before, after]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_exec_opens_a_new_image_of_the_same_process() {
+    let command = |process: &ProcessReading| process.image.command.as_ref().expect("read").text.clone();
+    let [shell, sleep] = before_and_after("exec sleep 60");
     assert_eq!(sleep.key, shell.key);
     assert_ne!(sleep.image.executable, shell.image.executable);
-    assert!(sleep.image.command.as_ref().is_some_and(|command| command.text.contains("sleep 60")), "{sleep:?}");
+    assert_eq!(command(&sleep), "sleep 60");
+    // Another script in the same interpreter.
+    let [shell, other] = before_and_after("exec /bin/sh -c 'read other; true'");
+    assert_eq!((other.key, &other.image.executable), (shell.key, &shell.image.executable));
+    assert_eq!(command(&other), "/bin/sh -c read other; true");
 }
 
 #[cfg(target_os = "linux")]
@@ -131,7 +144,7 @@ fn the_portable_and_the_proc_tier_agree() {
     assert_eq!(one.image.name, other.image.name);
     assert_eq!(one.image.executable, other.image.executable);
     assert_eq!(one.image.command, other.image.command);
-    let cpu = |process: &watchkeeper_core::reading::ProcessReading| process.cpu.value.expect("CPU").total_us;
+    let cpu = |process: &ProcessReading| process.cpu.value.expect("CPU").total_us;
     assert!(cpu(one).abs_diff(cpu(other)) < 500_000, "{} and {}", cpu(one), cpu(other));
 
     let names = |reading: &Reading| -> Vec<String> {

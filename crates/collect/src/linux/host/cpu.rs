@@ -121,6 +121,8 @@ mod tests {
         let stat = parse(b"cpu 9 0 0 9\ncpu0 3 0 0 3\ncpu4 3 0 0 3\ncpu2 3 0 0 3\n", 1).expect("understood");
         assert_eq!(stat.cpus.iter().map(|cpu| cpu.number).collect::<Vec<_>>(), [0, 2, 4]);
         assert_eq!(stat.cpu_count, Some(3));
+        let twice = parse(b"cpu 9 0 0 9\ncpu0 3 0 0 3\ncpu0 3 0 0 3\n", 1).expect("understood");
+        assert_eq!((twice.cpus.len(), twice.cpu_count), (1, Some(1)));
     }
 
     #[test]

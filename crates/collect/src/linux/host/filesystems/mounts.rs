@@ -258,6 +258,12 @@ mod tests {
         );
     }
 
+    #[test]
+    fn with_a_root_behind_a_server_everything_is_behind_it() {
+        let table = "1 0 0:50 / / rw - nfs server:/root rw\n2 0 8:1 / /data rw - ext4 /dev/sda1 rw\n";
+        assert_eq!(chosen(table), [("/".to_owned(), true), ("/data".to_owned(), true)]);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_answered(table in "([0-9: /a-z\\\\\\n-]|[\\x00-\\xff]){0,200}") {

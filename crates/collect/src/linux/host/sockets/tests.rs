@@ -76,6 +76,22 @@ fn sockets_on_one_port_are_one_with_their_queues_added_up() {
 }
 
 #[test]
+fn the_limit_of_shared_sockets_is_known_only_if_every_part_is() {
+    let at = (IpAddr::from([10, 0, 0, 1]), 80);
+    let mut tally = Tally::default();
+    for (queue, backlog) in [(1, Some(10)), (2, Some(20)), (u32::MAX, Some(u32::MAX))] {
+        tally.listening(at.0, at.1, Listening { uid: 7, queue, backlog });
+        tally.listening(at.0, 81, Listening { uid: 7, queue, backlog: backlog.filter(|_| queue != 2) });
+    }
+    assert_eq!(tally.listening[&at], Listening { uid: 7, queue: u32::MAX, backlog: Some(u32::MAX) });
+    assert_eq!(tally.listening[&(at.0, 81)].backlog, None);
+    let mut two = Tally::default();
+    two.listening(at.0, at.1, Listening { uid: 7, queue: 1, backlog: Some(10) });
+    two.listening(at.0, at.1, Listening { uid: 7, queue: 2, backlog: Some(20) });
+    assert_eq!(two.listening[&at], Listening { uid: 7, queue: 3, backlog: Some(30) });
+}
+
+#[test]
 fn an_ipv6_listener_and_an_ipv4_client_of_it_are_told_apart() {
     // A machine without IPv6 has nothing to check here.
     let Ok(listening) = TcpListener::bind("[::1]:0") else {
