@@ -271,4 +271,6 @@ fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
 }
 
 #[cfg(test)]
+mod restarts;
+#[cfg(test)]
 mod stories;

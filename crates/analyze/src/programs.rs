@@ -78,7 +78,6 @@ impl<'a> Programs<'a> {
                 None => sum.incomplete |= holds_something(process),
             }
         }
-        // The last row of a process that ended says nothing about gauges; it makes no sum incomplete.
         sums
     }
 }
@@ -93,7 +92,8 @@ fn holds_something(process: &Process) -> bool {
     !matches!(process.state, Some(ProcessState::Zombie | ProcessState::Dead))
 }
 
-/// A process that ended, as the process it was in its last interval.
+/// A process that ended, as the process it was in its last interval. It is dead, so that gauges, which it has no more,
+/// leave no sum incomplete.
 pub(crate) fn last_row(ended: &Exited) -> Process {
     Process {
         key: ended.key,

@@ -1,23 +1,22 @@
 use proptest::prelude::*;
-use watchkeeper_core::port::{Durability, Receipt};
 use watchkeeper_core::snapshot::TickFlags;
 use watchkeeper_core::{AlertState, Entity};
 
 use super::*;
-use crate::scenes::{HOST, Machine, START_MS, Story, burning, line, lines, nothing, process, rule, settings};
+use crate::scenes::{HOST, Machine, START_MS, Story, burning, line, nothing, process, rule, settings};
 
-const BUSY: &str = "system.cpu.utilization > \"90%\"";
-const HOUR_MS: i64 = 3_600_000;
+pub(super) const BUSY: &str = "system.cpu.utilization > \"90%\"";
+pub(super) const HOUR_MS: i64 = 3_600_000;
 
-fn busy_for(hold: &str) -> Story {
+pub(super) fn busy_for(hold: &str) -> Story {
     Story::new(&[rule("busy", BUSY, hold)])
 }
 
-fn fired() -> Vec<String> {
+pub(super) fn fired() -> Vec<String> {
     vec!["busy host firing".to_owned(), "opened: system.cpu.utilization above 90.0 %".to_owned()]
 }
 
-fn resolved() -> Vec<String> {
+pub(super) fn resolved() -> Vec<String> {
     vec!["busy host resolved".to_owned(), "resolved: system.cpu.utilization above 90.0 %".to_owned()]
 }
 
@@ -152,40 +151,28 @@ fn clock_steps_and_sleep_do_not_count() {
 }
 
 #[test]
-fn a_restart_goes_on_with_for_and_does_not_count_the_gap() {
-    let mut story = busy_for("30s");
+fn a_new_boot_is_no_step_of_the_clock() {
+    let mut story = busy_for("20s");
     story.machine.cpu(Some(1.0));
-    story.ticks(21);
-    assert!(story.restart(60_000).is_empty());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0 });
-    assert!(story.ticks(9).is_empty());
-    assert_eq!(story.ticks(1), fired());
+    story.ticks(11);
+    // A snapshot of another boot can follow in a replay; its clock counts from elsewhere.
+    story.machine.snapshot.at.boot = watchkeeper_core::BootId(uuid::Uuid::from_u128(9));
+    story.machine.snapshot.at.mono_ms = 5_000;
+    story.machine.snapshot.flags = TickFlags::default().with(TickFlags::CLOCK_STEP);
+    story.ticks(10);
+    let evidence = &story.analyzer.open_incidents()[0].evidence;
+    assert_eq!(evidence.since_ms, START_MS + 1_000);
 }
 
 #[test]
-fn after_a_long_gap_for_begins_anew() {
-    for later_ms in [400_000, -400_000] {
-        let mut story = busy_for("30s");
-        story.machine.cpu(Some(1.0));
-        story.ticks(21);
-        assert_eq!(story.restart(later_ms), ["busy host inactive"]);
-        assert_eq!(story.ticks(1), ["busy host pending"]);
-        assert!(!story.ticks(29).contains(&fired()[0]));
-        assert_eq!(story.ticks(1), fired());
+fn open_incidents_are_listed_oldest_first() {
+    let mut story = Story::new(&[rule("hog", "process.cpu.utilization > \"5%\"", "0s")]);
+    for pid in 2..10 {
+        story.machine.add(burning(0.1, process(pid, "yes")));
+        story.ticks(1);
     }
-}
-
-#[test]
-fn a_restart_while_firing_keeps_firing_until_something_is_known() {
-    let mut story = busy_for("5s");
-    story.machine.cpu(Some(1.0));
-    story.ticks(6);
-    assert!(story.restart(HOUR_MS).is_empty());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
-    assert!(story.ticks(20).is_empty());
-    assert!(story.restart(HOUR_MS).is_empty());
-    story.machine.cpu(Some(0.0));
-    assert_eq!(story.ticks(1), resolved());
+    let opened: Vec<i64> = story.analyzer.open_incidents().iter().map(|incident| incident.opened_ms).collect();
+    assert!(opened.is_sorted() && opened.len() == 8, "{opened:?}");
 }
 
 #[test]
@@ -283,87 +270,6 @@ fn a_program_is_the_sum_of_its_processes() {
     story.machine.remove(7);
     story.machine.remove(8);
     assert_eq!(story.ticks(1)[0], "many worker ended");
-}
-
-#[test]
-fn a_reload_keeps_what_goes_on_and_ends_the_rest() {
-    let both = [rule("busy", BUSY, "5s"), rule("hog", "process.cpu.utilization > \"25%\"", "5s")];
-    let mut story = Story::new(&both);
-    story.machine.cpu(Some(1.0));
-    story.machine.add(burning(0.4, process(7, "yes")));
-    story.ticks(3);
-    assert!(story.reload(&both).is_empty());
-    let told = story.ticks(3);
-    assert!(told.contains(&"busy host firing".to_owned()) && told.contains(&"hog 7@107 firing".to_owned()), "{told:?}");
-    assert_eq!(
-        story.reload(&both[..1]),
-        ["hog 7@107 ended", "ended: process.cpu.utilization above 25.0 %: yes (pid 7)"]
-    );
-    assert!(story.ticks(3).is_empty());
-    // The same name for something else is something else.
-    let told = story.reload(&[rule("busy", "system.memory.utilization > \"90%\"", "5s")]);
-    assert_eq!(told, ["busy host ended", "ended: system.cpu.utilization above 90.0 %"]);
-    assert!(story.analyzer.open_incidents().is_empty());
-}
-
-#[test]
-fn a_reload_removes_pending_alerts_of_rules_that_are_gone() {
-    let mut story = busy_for("5s");
-    story.machine.cpu(Some(1.0));
-    story.ticks(3);
-    assert_eq!(story.reload(&[]), ["busy host inactive"]);
-}
-
-#[test]
-fn a_threshold_that_moved_is_judged_at_the_next_tick() {
-    let mut story = busy_for("0s");
-    story.machine.cpu(Some(0.95));
-    story.ticks(1);
-    assert!(story.reload(&[rule("busy", "system.cpu.utilization > \"97%\"", "0s")]).is_empty());
-    assert_eq!(story.ticks(1)[0], "busy host resolved");
-}
-
-#[test]
-fn an_alert_whose_rule_went_away_between_two_watches_ends() {
-    let mut story = busy_for("0s");
-    story.machine.cpu(Some(1.0));
-    story.ticks(1);
-    let state = crate::scenes::left_behind(&story.changes);
-    let mut analyzer = Analyzer::new(settings(&[]), state);
-    assert!(analyzer.reload(settings(&[])).is_empty(), "nobody knows what time it is");
-    let changes = analyzer.step(&story.machine.tick());
-    assert_eq!(lines(&changes), ["busy host ended", "ended: system.cpu.utilization above 90.0 %"]);
-    assert!(analyzer.step(&story.machine.tick()).is_empty());
-}
-
-#[test]
-fn an_incident_that_no_alert_holds_open_ends() {
-    let mut story = busy_for("0s");
-    story.machine.cpu(Some(1.0));
-    story.ticks(1);
-    let mut state = crate::scenes::left_behind(&story.changes);
-    state.alerts.clear();
-    story.machine.cpu(Some(0.0));
-    let mut analyzer = Analyzer::new(settings(&[rule("busy", BUSY, "0s")]), state);
-    let changes = analyzer.step(&story.machine.tick());
-    assert_eq!(lines(&changes), ["ended: system.cpu.utilization above 90.0 %"]);
-}
-
-#[test]
-fn an_incident_keeps_the_number_and_the_evidence_it_was_stored_with() {
-    let mut story = busy_for("0s");
-    story.machine.cpu(Some(1.0));
-    let mut changes = story.analyzer.step(&story.machine.tick());
-    let Change::Incident { incident, .. } = &mut changes[1] else { panic!("no incident") };
-    incident.evidence.recurrence = watchkeeper_core::evidence::Known::Nothing;
-    let (key, evidence) = (incident.key, incident.evidence.clone());
-    let receipt = Receipt { tickets: vec![(key, 41)], durability: Durability::Disk };
-    story.analyzer.committed(&changes, &receipt);
-    assert_eq!(story.analyzer.open_incidents()[0].ticket, Some(41));
-    story.machine.cpu(Some(0.0));
-    let changes = story.analyzer.step(&story.machine.tick());
-    let Change::Incident { incident, .. } = &changes[1] else { panic!("no incident") };
-    assert_eq!((incident.ticket, &incident.evidence), (Some(41), &evidence));
 }
 
 #[test]

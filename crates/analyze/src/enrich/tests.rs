@@ -127,7 +127,6 @@ fn usual_follows_the_clock_on_the_wall_over_summer_time() {
 
 #[test]
 fn usual_needs_three_days() {
-    let day = |days: i64| START_MS - days * DAY_MS - DAY_MS / 2;
     for (value, known) in [
         ((|ts_ms| (ts_ms > START_MS - 3 * DAY_MS - DAY_MS / 2).then_some(0.5)) as fn(i64) -> Option<f64>, true),
         (|ts_ms| (ts_ms > START_MS - 2 * DAY_MS - DAY_MS / 2).then_some(0.5), false),
@@ -138,9 +137,19 @@ fn usual_needs_three_days() {
     ] {
         let log = Log { value: Some(value), ..Log::default() };
         let usual = enriched(opened(), &log).usual;
-        assert_eq!(matches!(usual, Known::Yes(_)), known, "{usual:?} {}", day(3));
+        assert_eq!(matches!(usual, Known::Yes(_)), known, "{usual:?}");
         assert!(known || matches!(usual, Known::NotYet), "{usual:?}");
     }
+}
+
+#[test]
+fn days_of_few_minutes_do_not_bend_what_is_usual() {
+    let value = |ts_ms: i64| {
+        let recent = ts_ms > START_MS - 4 * DAY_MS - DAY_MS / 2;
+        (recent || ts_ms / MINUTE_MS % 60 < 9).then_some(if recent { 0.5 } else { 0.01 })
+    };
+    let Known::Yes(usual) = enriched(opened(), &Log { value: Some(value), ..Log::default() }).usual else { panic!() };
+    assert_eq!(usual, UsualRange { low: 0.5, high: 0.5, days: 4 });
 }
 
 #[test]

@@ -63,6 +63,14 @@ fn a_container_is_the_home_where_there_is_one() {
 }
 
 #[test]
+fn process_1_is_left_out() {
+    let mut machine = Machine::new();
+    machine.add(child(1, "init", 0, None));
+    machine.add(burning(0.3, child(20, "yes", 1, None)));
+    assert_eq!(lineage(&machine), ["yes"]);
+}
+
+#[test]
 fn a_circle_and_a_long_line_of_parents_end() {
     let mut machine = Machine::new();
     machine.add(burning(0.3, child(20, "a", 21, None)));

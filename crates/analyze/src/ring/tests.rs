@@ -137,6 +137,34 @@ fn who_wrote_is_known_after_the_process_has_ended() {
 }
 
 #[test]
+fn a_writer_is_known_by_what_it_ran_last() {
+    let (mut ring, mut machine) = (ring(), Machine::new());
+    machine.add(writing(1, process(2, "sh")));
+    ticks(&mut ring, &mut machine, 1);
+    let after_exec = process(2, "dd");
+    machine.process(2).image = after_exec.image;
+    machine.process(2).parent = 77;
+    ticks(&mut ring, &mut machine, 1);
+    let writer = &ring.writers().unwrap().all[0];
+    assert_eq!((writer.image.name.as_str(), writer.parent, writer.written_bytes), ("dd", 77, 2));
+}
+
+#[test]
+fn the_fifteen_minutes_before_are_whole() {
+    let (mut ring, mut machine) = (ring(), Machine::new());
+    // Minute 1 of 16 is the only one in which anything ran; it still counts beside the 16th.
+    machine.add(burning(0.5, process(2, "early")));
+    ticks(&mut ring, &mut machine, 60);
+    machine.remove(2);
+    ticks(&mut ring, &mut machine, 15 * 60);
+    let changes = ring.changes(column("process.cpu.utilization"));
+    assert_eq!(changes.len(), 1);
+    assert!((changes[0].before.unwrap() - 0.5 / 15.0).abs() < 1e-9, "{changes:?}");
+    ticks(&mut ring, &mut machine, 60);
+    assert!(ring.changes(column("process.cpu.utilization")).is_empty());
+}
+
+#[test]
 fn what_a_process_did_in_its_last_interval_counts() {
     let (mut ring, mut machine) = (ring(), Machine::new());
     ticks(&mut ring, &mut machine, 60);
