@@ -187,3 +187,22 @@ fn hello_name(host: &str) -> ClientId {
 fn is_label(label: &str) -> bool {
     !label.is_empty() && label.len() <= 63 && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_host_name_is_said_in_ehlo() {
+        for (host, said) in [
+            ("db1.example.com", "db1.example.com"),
+            ("", "[127.0.0.1]"),
+            ("my host", "[127.0.0.1]"),
+            ("db1\r\nMAIL FROM:<x@y>", "[127.0.0.1]"),
+            ("db1..example", "[127.0.0.1]"),
+            ("über", "[127.0.0.1]"),
+        ] {
+            assert_eq!(hello_name(host).to_string(), said, "{host:?}");
+        }
+    }
+}

@@ -11,6 +11,9 @@ use crate::channel::{Outgoing, Verdict};
 use crate::identity::{message_id, thread_id};
 use crate::message::{Origin, View};
 
+/// Threads that one message refers to: a header that grows with a flood of incidents would get the mail refused.
+const REFERENCES: usize = 20;
+
 /// Rows of one group for one recipient: they become one message.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle {
@@ -55,6 +58,7 @@ impl Bundle {
         let mut references: Vec<String> = self.rows.iter().filter_map(|due| thread_id(&due.row, host)).collect();
         references.dedup();
         references.retain(|thread| *thread != id);
+        references.truncate(REFERENCES);
         Outgoing {
             recipient: self.recipient.clone(),
             message_id: id,

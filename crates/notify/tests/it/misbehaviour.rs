@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use watchkeeper_core::outbox::Outcome;
+use watchkeeper_notify::Security;
 
 use crate::delivery::rows;
 use crate::fixture::incident;
@@ -70,14 +71,30 @@ async fn nobody_listening_and_a_name_that_nobody_has_are_tried_again() {
     let peer = Peer::start("ok", &[]);
     let mut config = peer.config();
     let vacant = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    for server in [format!("localhost:{vacant}"), "nobody.invalid:587".to_owned()] {
-        config.server = server;
+    for (server, security) in [
+        (format!("localhost:{vacant}"), Security::Starttls),
+        (format!("localhost:{vacant}"), Security::Tls),
+        ("nobody.invalid:587".to_owned(), Security::Starttls),
+    ] {
+        (config.server, config.security) = (server, Some(security));
         let incident = incident(0);
         let mut bench = Bench::start(channel(&config), rows(&incident, &["ops@example.com"]), &[incident]);
         let done = bench.next().await;
         assert_eq!((done.delivery.outcome, done.delivery.code), (Outcome::Transient, None), "{done:?}");
         assert!(done.delivery.text.starts_with("connect: "), "{done:?}");
     }
+}
+
+#[tokio::test]
+async fn tls_at_a_port_that_begins_in_the_clear_is_a_matter_of_setup() {
+    let peer = Peer::start("ok", &[]);
+    let mut config = peer.config();
+    config.security = Some(Security::Tls);
+    let incident = incident(0);
+    let mut bench = Bench::start(channel(&config), rows(&incident, &["ops@example.com"]), &[incident]);
+    let done = bench.next().await;
+    assert_eq!(done.delivery.outcome, Outcome::Channel, "{done:?}");
+    assert!(done.delivery.text.starts_with("TLS: "), "{done:?}");
 }
 
 #[tokio::test]

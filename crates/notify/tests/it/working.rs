@@ -29,6 +29,19 @@ async fn incidents_of_a_group_are_one_mail_and_other_groups_are_not() {
 }
 
 #[tokio::test]
+async fn a_flood_of_incidents_is_one_mail_that_a_server_takes() {
+    let peer = Peer::start("ok", &[]);
+    let incidents: Vec<_> = (0..300).map(incident).collect();
+    let changes: Vec<Change> = incidents.iter().map(|i| change(IncidentEvent::Opened, i, OPENED_MS)).collect();
+    let mut bench = Bench::start(peer.channel(), plan(&changes, &routes_to(&OPS), OPENED_MS), &incidents);
+    assert!(bench.finished(300).await.iter().all(|done| done.delivery.outcome == Outcome::Sent));
+    let mails = peer.mails();
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].data.lines().all(|line| line.len() <= 998), "a line that no server must take");
+    assert!(mails[0].header("References").unwrap().split(' ').count() <= 20);
+}
+
+#[tokio::test]
 async fn rows_wait_for_their_time() {
     let peer = Peer::start("ok", &[]);
     let mut bench = Bench::start(peer.channel(), plan_test("mail", &["ops@example.com".to_owned()], OPENED_MS), &[]);
