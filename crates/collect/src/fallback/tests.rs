@@ -147,6 +147,13 @@ fn the_portable_and_the_proc_tier_agree() {
     let cpu = |process: &ProcessReading| process.cpu.value.expect("CPU").total_us;
     assert!(cpu(one).abs_diff(cpu(other)) < 500_000, "{} and {}", cpu(one), cpu(other));
 
+    let root = |reading: &Reading| {
+        let filesystems = reading.filesystems.as_ref().expect("filesystems");
+        let root = filesystems.iter().find(|filesystem| filesystem.mount_point == "/").expect("a root").clone();
+        (root.total_bytes, root.inodes, root.device, root.kind, root.free_bytes.abs_diff(root.available_bytes) >> 30)
+    };
+    assert_eq!(root(&portable), root(&proc_tier));
+
     let names = |reading: &Reading| -> Vec<String> {
         reading.interfaces.iter().flatten().map(|interface| interface.name.clone()).collect()
     };

@@ -5,9 +5,11 @@
 //!
 //! Devices are those that carry a mounted filesystem. They are the top of their stack, so no byte is counted twice;
 //! traffic of devices without a filesystem (raw databases, swap) is not seen. Of a filesystem the crate tells no
-//! inodes and only what an ordinary user can still write, which stands in `free_bytes` as well.
+//! inodes and only what an ordinary user can still write: on Unix systems the rest is asked by `statvfs`, elsewhere that
+//! stands in `free_bytes` as well.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -61,8 +63,11 @@ impl Volumes {
         }
         match &self.last {
             Some(Some((disks, filesystems))) => {
-                // Requests, their times and the queue; filesystems have no inodes.
-                gaps.extend([unsupported(Section::Disks, 6), unsupported(Section::Filesystems, 2)]);
+                // Requests, their times and the queue; inodes and what is reserved for root.
+                gaps.push(unsupported(Section::Disks, 6));
+                if cfg!(not(unix)) {
+                    gaps.push(unsupported(Section::Filesystems, 2));
+                }
                 (Some(disks.clone()), Some(filesystems.clone()))
             }
             Some(None) => {
@@ -100,7 +105,7 @@ pub(super) fn look() -> Found {
     let mut by_device: BTreeMap<String, (Filesystem, DiskCounters)> = BTreeMap::new();
     for disk in &mounted {
         let mount_point = disk.mount_point().to_string_lossy().into_owned();
-        let filesystem = Filesystem {
+        let mut filesystem = Filesystem {
             device: disk.name().to_string_lossy().into_owned(),
             kind: disk.file_system().to_string_lossy().into_owned(),
             total_bytes: disk.total_space(),
@@ -111,6 +116,7 @@ pub(super) fn look() -> Found {
             read_only: disk.is_read_only(),
             mount_point,
         };
+        measure(&mut filesystem, disk.mount_point());
         let usage = disk.usage();
         let counters = DiskCounters {
             read_bytes: usage.total_read_bytes,
@@ -128,6 +134,21 @@ pub(super) fn look() -> Found {
     filesystems.sort_unstable_by(|one, other| one.mount_point.cmp(&other.mount_point));
     Some((disks, filesystems))
 }
+
+/// What the crate does not tell; a filesystem that refuses keeps what it told.
+#[cfg(unix)]
+fn measure(filesystem: &mut Filesystem, mount_point: &Path) {
+    if let Ok(status) = rustix::fs::statvfs(mount_point) {
+        filesystem.total_bytes = status.f_blocks.saturating_mul(status.f_frsize);
+        filesystem.free_bytes = status.f_bfree.saturating_mul(status.f_frsize);
+        filesystem.available_bytes = status.f_bavail.saturating_mul(status.f_frsize);
+        filesystem.inodes = status.f_files;
+        filesystem.inodes_free = status.f_ffree.min(status.f_files);
+    }
+}
+
+#[cfg(not(unix))]
+fn measure(_filesystem: &mut Filesystem, _mount_point: &Path) {}
 
 /// Keeps each device once, under its shortest mount point; what has no device is known by its mount point.
 fn keep(by_device: &mut BTreeMap<String, (Filesystem, DiskCounters)>, filesystem: Filesystem, counters: DiskCounters) {
