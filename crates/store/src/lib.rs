@@ -1,0 +1,21 @@
+//! Remembers for Watchkeeper: the log of what was seen, one file a day, and the state database with alerts, incidents
+//! and messages.
+//!
+//! A store is a folder that one watch at a time owns: `lock`, `state.db`, `reserve` and `log/YYYY-MM-DD.db`. [`Store`]
+//! opens it and hands out the writers.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod error;
+mod folder;
+mod lock;
+mod reserve;
+mod schema;
+mod state;
+mod store;
+
+pub use config::{Retention, StoreConfig};
+pub use error::OpenError;
+pub use state::{Pruned, SqliteLedger, message_state};
+pub use store::{HeldHealth, Store, StoreHealth};

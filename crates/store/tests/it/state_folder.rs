@@ -1,0 +1,246 @@
+//! Folders and databases as a watch may find them.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use watchkeeper_core::incident::IncidentKey;
+use watchkeeper_core::port::Ledger;
+use watchkeeper_store::{OpenError, Store, StoreConfig};
+
+use crate::state_child::start;
+use crate::state_samples::{opened, row};
+
+fn place() -> (TempDir, PathBuf) {
+    let around = tempfile::tempdir().unwrap();
+    let folder = around.path().join("store");
+    (around, folder)
+}
+
+fn open(folder: &Path) -> Result<Store, OpenError> {
+    Store::open(folder, &StoreConfig::default())
+}
+
+fn refusal(folder: &Path) -> OpenError {
+    match open(folder) {
+        Err(error) => error,
+        Ok(_) => panic!("{} was opened", folder.display()),
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o777
+}
+
+#[test]
+fn nobody_else_can_read_what_a_watch_makes_whatever_the_umask() {
+    for umask in ["000", "022", "077", "777"] {
+        let (_around, folder) = place();
+        let status = start("look at the modes", &folder, umask).wait().unwrap();
+        assert!(status.success(), "umask {umask}");
+    }
+}
+
+#[test]
+fn a_folder_that_others_can_change_or_read_is_refused_with_the_command_that_mends_it() {
+    for (folder_mode, words) in [(0o722, "others can write"), (0o770, "others can write"), (0o755, "others can read")] {
+        let (_around, folder) = place();
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("something"), "of somebody").unwrap();
+        chmod(&folder, folder_mode);
+        let text = refusal(&folder).to_string();
+        assert!(text.contains(words), "{text}");
+        assert!(text.contains(&format!("`chmod 700 {}`", folder.display())), "{text}");
+        assert_eq!(mode(&folder), folder_mode, "it was left as it is");
+    }
+}
+
+#[test]
+fn an_empty_folder_and_one_of_ours_are_made_private() {
+    let (_around, folder) = place();
+    fs::create_dir(&folder).unwrap();
+    chmod(&folder, 0o755);
+    drop(open(&folder).unwrap());
+    assert_eq!(mode(&folder), 0o700);
+    chmod(&folder, 0o750);
+    chmod(&folder.join("log"), 0o755);
+    chmod(&folder.join("state.db"), 0o644);
+    fs::write(folder.join("log/notes"), "").unwrap();
+    chmod(&folder.join("log/notes"), 0o666);
+    drop(open(&folder).unwrap());
+    assert_eq!((mode(&folder), mode(&folder.join("log"))), (0o700, 0o700));
+    assert_eq!((mode(&folder.join("state.db")), mode(&folder.join("log/notes"))), (0o600, 0o600));
+}
+
+#[test]
+fn a_folder_of_another_user_is_refused() {
+    let (_around, folder) = place();
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(65_534), None).expect("giving a folder away needs root");
+    let text = refusal(&folder).to_string();
+    assert!(text.contains("it belongs to user 65534, the watch runs as user 0"), "{text}");
+    assert!(text.contains("`chown 0 "), "{text}");
+}
+
+#[test]
+fn what_is_no_folder_is_refused() {
+    let (around, folder) = place();
+    File::create(&folder).unwrap();
+    assert!(matches!(refusal(&folder), OpenError::NotAFolder { .. }));
+    assert!(matches!(refusal(&folder.join("below")), OpenError::NotAFolder { .. }));
+    let link = around.path().join("link");
+    symlink(around.path().join("nowhere"), &link).unwrap();
+    assert!(matches!(refusal(&link), OpenError::System { .. }));
+}
+
+#[test]
+fn a_store_is_found_again() {
+    let (_around, folder) = place();
+    let (host, tickets) = {
+        let store = open(&folder.join("deep/inside")).unwrap();
+        let receipt = store.ledger().unwrap().commit(&[opened(1)], &[row("a")]).unwrap();
+        (store.host_id(), receipt.tickets)
+    };
+    let store = open(&folder.join("deep/inside")).unwrap();
+    assert_eq!((store.host_id(), store.notices()), (host, &[][..]));
+    let mut ledger = store.ledger().unwrap();
+    let loaded = ledger.load().unwrap();
+    assert_eq!((loaded.host, loaded.incidents.len()), (host, 1));
+    assert_eq!(tickets, [(IncidentKey(1), 1)]);
+    let health = store.health();
+    assert!(health.reserve_intact && health.held.is_none() && health.last_commit_ms.is_none());
+    assert!(health.free_bytes.is_some_and(|bytes| bytes > 0) && health.state_bytes > 0);
+    assert_eq!(fs::metadata(folder.join("deep/inside/reserve")).unwrap().blocks(), (8 << 20) / 512);
+    ledger.commit(&[], &[row("b")]).unwrap();
+    assert!(store.health().last_commit_ms.is_some_and(|ms| ms > 1_700_000_000_000));
+}
+
+type Ruin = fn(&Path);
+
+/// Ways to ruin a state database, with what is said, and whether the host's id can still be read.
+fn ruins() -> Vec<(&'static str, Ruin, &'static str, bool)> {
+    vec![
+        ("garbage", |path| fs::write(path, vec![b'x'; 9_000]).unwrap(), "not a database", false),
+        (
+            "cut in half",
+            |path| {
+                let length = fs::metadata(path).unwrap().len();
+                File::options().write(true).open(path).unwrap().set_len(length / 2).unwrap();
+            },
+            "malformed",
+            false,
+        ),
+        ("another program's", |path| run(path, "PRAGMA application_id = 7"), "another program", true),
+        ("unmarked", |path| run(path, "PRAGMA application_id = 0"), "another program", true),
+        ("no history", |path| run(path, "DELETE FROM refinery_schema_history"), "history is empty", true),
+        (
+            "a time that refinery panics on",
+            |path| run(path, "UPDATE refinery_schema_history SET applied_on = 'yesterday'"),
+            "history cannot be understood",
+            true,
+        ),
+        (
+            "a checksum that refinery panics on",
+            |path| run(path, "UPDATE refinery_schema_history SET checksum = '-1'"),
+            "history cannot be understood",
+            true,
+        ),
+        (
+            "another checksum",
+            |path| run(path, "UPDATE refinery_schema_history SET checksum = '1'"),
+            "schema version 1 is not the one we know",
+            true,
+        ),
+        (
+            "a version that is no number",
+            |path| run(path, "UPDATE refinery_schema_history SET version = 'one'"),
+            "history cannot be understood",
+            true,
+        ),
+        (
+            "history without its columns",
+            |path| run(path, "ALTER TABLE refinery_schema_history DROP COLUMN checksum"),
+            "no such column",
+            true,
+        ),
+        ("a host id that is none", |path| run(path, "UPDATE host SET id_uuid = 'me'"), "host id", false),
+    ]
+}
+
+fn run(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_damaged_state_database_is_set_aside_and_the_watch_goes_on() {
+    for (name, ruin, words, keeps_host) in ruins() {
+        let (_around, folder) = place();
+        let path = folder.join("state.db");
+        let host = {
+            let store = open(&folder).unwrap();
+            let mut ledger = store.ledger().unwrap();
+            for number in 0..20 {
+                ledger.commit(&[opened(number)], &[row(&number.to_string())]).unwrap();
+            }
+            store.host_id()
+        };
+        ruin(&path);
+        let ruined = fs::read(&path).unwrap();
+        let store = open(&folder).unwrap();
+        let [notice] = store.notices() else { panic!("{name}: {:?}", store.notices()) };
+        assert!(notice.contains(words), "{name}: {notice}");
+        assert!(notice.contains("state.db.damaged-1"), "{name}: {notice}");
+        assert_eq!(fs::read(folder.join("state.db.damaged-1")).unwrap(), ruined, "{name}");
+        assert_eq!(store.host_id() == host, keeps_host, "{name}");
+        let mut ledger = store.ledger().unwrap();
+        assert_eq!(ledger.load().unwrap().incidents, []);
+        ledger.commit(&[opened(1)], &[row("1")]).unwrap();
+        drop((ledger, store));
+        // A second time does not overwrite the first.
+        fs::write(&path, "again").unwrap();
+        assert!(open(&folder).unwrap().notices()[0].contains("state.db.damaged-2"));
+        assert!(folder.join("state.db.damaged-1").exists());
+    }
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let (_around, folder) = place();
+    drop(open(&folder).unwrap());
+    let path = folder.join("state.db");
+    let later = "INSERT INTO refinery_schema_history VALUES (2, 'later', '2030-01-01T00:00:00Z', '1')";
+    run(&path, later);
+    let before = fs::read(&path).unwrap();
+    let error = refusal(&folder);
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error:?}");
+    assert!(error.to_string().contains("written by a newer version, use that one"), "{error}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert!(!folder.join("state.db.damaged-1").exists());
+}
+
+#[test]
+fn what_a_watch_left_that_was_killed_at_its_first_start_is_accepted() {
+    for sql in [
+        "",
+        "CREATE TABLE refinery_schema_history (version int4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), \
+         checksum VARCHAR(255))",
+    ] {
+        let (_around, folder) = place();
+        fs::create_dir(&folder).unwrap();
+        chmod(&folder, 0o700);
+        File::create(folder.join("state.db")).unwrap();
+        run(&folder.join("state.db"), sql);
+        // Half a reserve.
+        fs::write(folder.join("reserve"), vec![1; 1 << 20]).unwrap();
+        let store = open(&folder).unwrap();
+        assert_eq!(store.notices(), [""; 0]);
+        assert_eq!(fs::metadata(folder.join("reserve")).unwrap().len(), 8 << 20);
+        store.ledger().unwrap().commit(&[opened(1)], &[]).unwrap();
+    }
+}
