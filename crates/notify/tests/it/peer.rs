@@ -31,6 +31,9 @@ pub struct Mail {
     pub tls: bool,
     pub auth: bool,
     pub data: String,
+    pub subject: Option<String>,
+    pub text: Option<String>,
+    pub html: Option<String>,
 }
 
 impl std::fmt::Debug for Mail {
