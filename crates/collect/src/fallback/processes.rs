@@ -1,7 +1,7 @@
 //! Processes through `sysinfo`, without their threads.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use crate::{CommandLine, redact};
 const IMAGES_MS: i64 = 60_000;
 /// A young process may still be between `fork` and `exec`; its image is read again until it is this many looks old.
 const YOUNG_LOOKS: u32 = 3;
+/// Bytes of a command line that are looked at; what is stored of it is shorter still.
+const COMMAND_BYTES: usize = 16 * 1024;
 
 /// Remembers every living process.
 pub(super) struct Processes {
@@ -131,7 +133,7 @@ impl Processes {
 
     fn image(&self, process: &Process, name: &str) -> Arc<Image> {
         let executable = process.exe().filter(|path| !path.as_os_str().is_empty()).map(executable);
-        let arguments: Vec<String> = process.cmd().iter().map(|argument| lossy(argument)).collect();
+        let (arguments, cut) = arguments(process.cmd());
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let program = program(&Facts {
             name,
@@ -141,7 +143,7 @@ impl Processes {
             container: None,
         });
         let command = (self.command_line == CommandLine::Redacted).then(|| Command {
-            text: redact::command_line(&arguments),
+            text: if cut { redact::cut_command_line(&arguments) } else { redact::command_line(&arguments) },
             // As the kernel counts it, with a zero byte behind each argument.
             length: process.cmd().iter().map(|argument| argument.len() as u64 + 1).sum(),
         });
@@ -187,6 +189,23 @@ fn executable(path: &Path) -> Executable {
         modified_ms: modified.and_then(|modified| i64::try_from(modified.as_millis()).ok()),
         deleted,
     }
+}
+
+/// The arguments as text, up to a limit, and whether that cut something off.
+fn arguments(command: &[OsString]) -> (Vec<String>, bool) {
+    let mut room = COMMAND_BYTES;
+    let mut arguments = Vec::new();
+    for argument in command {
+        let mut argument = lossy(argument);
+        if argument.len() >= room {
+            argument.truncate(argument.floor_char_boundary(room));
+            arguments.push(argument);
+            return (arguments, true);
+        }
+        room -= argument.len() + 1;
+        arguments.push(argument);
+    }
+    (arguments, false)
 }
 
 /// Command lines are foreign and may hold secrets: only a hash is kept to notice a change.
@@ -272,9 +291,26 @@ fn inode(_metadata: &std::fs::Metadata) -> Option<u64> {
     None
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn command_lines_are_looked_at_up_to_a_limit() {
+        let half = OsString::from("x".repeat(COMMAND_BYTES / 2));
+        let wide = OsString::from("\u{20ac}".repeat(COMMAND_BYTES));
+        for (command, lengths, cut) in [
+            (vec![], vec![], false),
+            (vec![OsString::from("a"), OsString::new()], vec![1, 0], false),
+            (vec![half.clone()], vec![8_192], false),
+            (vec![half.clone(), half, "y".into()], vec![8_192, 8_191], true),
+            (vec![wide], vec![16_383], true),
+        ] {
+            let (arguments, was_cut) = arguments(&command);
+            assert_eq!(arguments.iter().map(String::len).collect::<Vec<_>>(), lengths);
+            assert_eq!(was_cut, cut, "{lengths:?}");
+        }
+    }
 
     #[test]
     fn a_reused_process_number_is_another_process() {
@@ -294,6 +330,7 @@ mod tests {
         assert!(after.cpu.value.is_some_and(|cpu| cpu.total_us < u64::MAX / 2));
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_start_is_field_22_whatever_the_name_holds() {
         let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use watchkeeper_core::reading::ProcessReading;
 
 use super::*;
-use crate::{CommandLine, TierChoice, derive};
+use crate::{CommandLine, TierChoice};
 
 fn portable() -> Box<dyn Collector> {
     let config = CollectConfig { tier: TierChoice::Portable, ..CollectConfig::default() };
@@ -122,7 +122,7 @@ fn two_looks_make_a_snapshot() {
     assert!(times.user_us > first.host.cpu.expect("integrated").user_us, "this test was busy");
     let cpus = second.cpus.as_ref().expect("integrated");
     assert_eq!(cpus.iter().map(|cpu| cpu.times.total_us()).sum::<u64>(), times.total_us());
-    let snapshot = derive(Some(&first), &second);
+    let snapshot = crate::derive(Some(&first), &second);
     let me = snapshot.process_by_pid(std::process::id()).expect("this process");
     assert!(me.cpu.is_some_and(|cpu| cpu.total_us >= 100_000), "{me:?}");
 }
