@@ -95,7 +95,7 @@ fn cpu_time_that_a_child_burns_is_booked() {
     }
     let total_us = find(&previous, pid).and_then(|process| process.cpu.value).expect("it was read").total_us;
     let truth_us = scheduler_us(pid);
-    assert!(truth_us > 200_000, "the child burned only {truth_us} us");
+    assert!(truth_us > 50_000, "the child burned only {truth_us} us");
     assert!(agree(total_us, truth_us), "{total_us} us booked in all, {truth_us} us burned");
     assert_eq!(first_us + booked_us, total_us, "the differences add up to the total");
 }
@@ -223,21 +223,24 @@ fn the_whole_machine_is_seen_again_and_again() {
 #[test]
 fn without_privilege_what_is_missing_is_said_with_the_remedy() {
     // Only this thread becomes nobody; it ends with the test.
-    let reading = std::thread::spawn(|| {
-        if rustix::process::geteuid().is_root() {
+    let is_root = rustix::process::geteuid().is_root();
+    let reading = std::thread::spawn(move || {
+        if is_root {
             let nobody = rustix::thread::Uid::from_raw(65_534);
             rustix::thread::set_thread_res_uid(nobody, nobody, nobody).expect("root may become nobody");
         }
         read(&mut open())
     });
     let reading = reading.join().expect("it did not panic");
-    let gap = reading.gaps.iter().find(|gap| gap.section == Section::ProcessDisk).expect("a gap for disk bytes");
-    assert_eq!(gap.reason, GapReason::Permission);
-    assert!(
-        gap.remedy.as_ref().is_some_and(|remedy| remedy.contains("setcap cap_sys_ptrace,cap_dac_read_search=ep /"))
-    );
-    let unknown = |process: &&ProcessReading| process.io.value.is_none();
     let processes = reading.processes.expect("the list can be read");
-    assert_eq!(processes.iter().filter(unknown).count() as u64, gap.count);
     assert!(processes.iter().all(|process| process.cpu.value.is_some() && process.descriptors.value.is_some()));
+    let unknown = processes.iter().filter(|process| process.io.value.is_none()).count() as u64;
+    assert!(unknown > 0 || !is_root, "nobody may not read the counters of root");
+    let gap = reading.gaps.iter().find(|gap| gap.section == Section::ProcessDisk);
+    assert_eq!(gap.map_or(0, |gap| gap.count), unknown);
+    if let Some(gap) = gap {
+        assert_eq!(gap.reason, GapReason::Permission);
+        let remedy = gap.remedy.as_deref().unwrap_or_default();
+        assert!(remedy.contains("setcap cap_sys_ptrace,cap_dac_read_search=ep /"), "{remedy}");
+    }
 }
