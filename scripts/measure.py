@@ -198,6 +198,10 @@ class Watch:
     def stop(self):
         """Ends it as an administrator would; the log is whole afterwards."""
         self.process.send_signal(signal.SIGTERM)
+        self.ended()
+
+    def ended(self):
+        """Waits for the end of a watch that was told to stop."""
         try:
             code = self.process.wait(15)
         except subprocess.TimeoutExpired:
