@@ -51,6 +51,18 @@ pub fn contributor_name(contributor: &Contributor) -> String {
     format!("{} (pid {})", clean(&contributor.program, 80), contributor.key.pid)
 }
 
+/// A title with the sentence that names the culprit, the name not said twice: where the title already ends with it, only what it
+/// takes is added.
+pub fn title_with_culprit(title: &str, evidence: &Evidence) -> String {
+    let title = clean(title, 200);
+    let Some(sentence) = culprit_sentence(evidence) else { return title };
+    let said = evidence.top.first().map(contributor_name).filter(|name| title.ends_with(name.as_str()));
+    match said.and_then(|name| sentence.strip_prefix(name.as_str())) {
+        Some(rest) => format!("{title}{rest}"),
+        None => format!("{title}: {sentence}"),
+    }
+}
+
 /// The sentence that names the culprit, without full stop, e.g. `yes (pid 4711) takes 49.8 % of this machine's CPU`.
 /// `None` if no process contributed.
 pub fn culprit_sentence(evidence: &Evidence) -> Option<String> {
