@@ -5,6 +5,7 @@ mod config;
 mod dialogue;
 mod mail;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use answer::{Redaction, Stage};
 use config::Server;
 pub use config::{Security, SmtpConfig};
 use dialogue::Dialogue;
+use mail::Form;
 
 /// A mail server and how to reach it.
 #[derive(Debug)]
@@ -123,29 +125,35 @@ async fn send_all(
     progress: Progress,
     until: Instant,
 ) {
-    let mut left = messages.into_iter().enumerate().peekable();
-    while let Some((first, _)) = left.peek() {
+    let count = messages.len();
+    let full = |(index, message)| (index, message, Form::Full);
+    let mut left: VecDeque<(usize, Outgoing, Form)> = messages.into_iter().enumerate().map(full).collect();
+    while let Some((first, ..)) = left.front() {
         note(&progress, *first, Stage::Connect);
         let mut dialogue = match Dialogue::open(&settings, &progress, until).await {
             Ok(dialogue) => dialogue,
             Err(verdict) => {
-                for (index, _) in left {
+                for (index, ..) in left {
                     let _ = verdicts.send((index, verdict.clone()));
                 }
                 return;
             }
         };
-        while let Some((index, message)) = left.next() {
-            note(&progress, index, Stage::Mail);
-            let (verdict, alive) = dialogue.send(&message).await;
-            // Told before anything else is asked of the peer: an accepted message must not be sent again.
-            let _ = verdicts.send((index, verdict));
-            note(&progress, index + 1, Stage::Mail);
-            if !alive || (left.peek().is_some() && !dialogue.reset().await) {
+        while let Some((index, message, form)) = left.pop_front() {
+            let attempt = dialogue.send(&message, form).await;
+            if attempt.content_refused && form == Form::Full {
+                // Too large, or something in it was not liked: the bare words may pass.
+                left.push_front((index, message, Form::Plain));
+            } else {
+                // Told before anything else is asked of the peer: an accepted message must not be sent again.
+                let _ = verdicts.send((index, attempt.verdict));
+            }
+            note(&progress, left.front().map_or(count, |(next, ..)| *next), Stage::Mail);
+            if !attempt.alive || (!left.is_empty() && !dialogue.reset().await) {
                 break;
             }
         }
-        if left.peek().is_none() {
+        if left.is_empty() {
             dialogue.quit().await;
         }
     }

@@ -8,7 +8,7 @@ use watchkeeper_notify::{Security, plan, render};
 
 use crate::fixture::{OPENED_MS, change, due, incident, origin, routes_to};
 use crate::ledger::{Bench, logged};
-use crate::peer::{PASSWORD, Peer, USER, channel, write_certificates};
+use crate::peer::{Mail, PASSWORD, Peer, USER, channel, write_certificates};
 
 /// Rows that tell these recipients of one incident.
 pub fn rows(incident: &Incident, recipients: &[&str]) -> Vec<OutboxRow> {
@@ -173,15 +173,18 @@ async fn a_full_mailbox_and_a_greylist_are_tried_again() {
 
 #[tokio::test]
 async fn a_mail_that_is_refused_for_its_content_is_tried_once_more_as_bare_text() {
-    let peer = Peer::start("refuse-html", &[]);
-    let incident = incident(0);
-    let mut bench = Bench::start(peer.channel(), rows(&incident, &["ops@example.com"]), &[incident]);
-    assert_eq!(bench.next().await.delivery.outcome, Outcome::Sent);
-    let mails = peer.mails();
-    assert_eq!(mails.len(), 2);
-    assert!(mails[0].data.contains("text/html") && !mails[1].data.contains("text/html"));
-    assert!(mails[1].header("Content-Type").unwrap().starts_with("text/plain"));
-    assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
+    for mode in ["refuse-html", "refuse-html-and-close"] {
+        let peer = Peer::start(mode, &[]);
+        let incident = incident(0);
+        let mut bench = Bench::start(peer.channel(), rows(&incident, &["a@x.org", "b@x.org"]), &[incident]);
+        assert!(bench.finished(2).await.iter().all(|done| done.delivery.outcome == Outcome::Sent), "{mode}");
+        let mails = peer.mails();
+        let forms: Vec<_> = mails.iter().map(|mail| (mail.recipients[0].as_str(), mail.html.is_some())).collect();
+        assert_eq!(forms, [("a@x.org", true), ("a@x.org", false), ("b@x.org", true), ("b@x.org", false)], "{mode}");
+        let text = |mail: &Mail| mail.text.as_deref().map(|text| text.trim_end().to_owned());
+        assert_eq!(text(&mails[0]), text(&mails[1]));
+        assert_eq!(mails[0].header("Message-ID"), mails[1].header("Message-ID"));
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,15 @@ pub(super) struct Dialogue<'a> {
     progress: &'a Progress,
 }
 
+/// What came of a transaction.
+pub(super) struct Attempt {
+    pub(super) verdict: Verdict,
+    /// The connection can be used for another one.
+    pub(super) alive: bool,
+    /// It was the message that was refused, for good: in another form it may pass.
+    pub(super) content_refused: bool,
+}
+
 impl<'a> Dialogue<'a> {
     /// Connects, protects the connection and authenticates.
     pub(super) async fn open(settings: &'a Settings, progress: &'a Progress, until: Instant) -> Result<Self, Verdict> {
@@ -109,33 +118,24 @@ impl<'a> Dialogue<'a> {
         self.expect(Stage::Auth, 235..=235, answered).map(|_| ())
     }
 
-    /// One transaction. Answers the verdict, and whether the connection can be used for another one.
-    pub(super) async fn send(&mut self, message: &Outgoing) -> (Verdict, bool) {
+    /// One transaction.
+    pub(super) async fn send(&mut self, message: &Outgoing, form: Form) -> Attempt {
         let to = match address(&message.recipient) {
             Ok(to) => to,
-            Err(problem) => return (Verdict::new(Outcome::Dead, None, &format!("RCPT: {problem}")), true),
-        };
-        let first = self.transaction(message, &to, Form::Full).await;
-        match first {
-            Ok(accepted) => (accepted, true),
-            Err((verdict, Stage::Data)) if verdict.outcome == Outcome::Dead => {
-                // Too large, or something in it was not liked: the bare words may pass.
-                if !self.reset().await {
-                    return (verdict, false);
-                }
-                match self.transaction(message, &to, Form::Plain).await {
-                    Ok(accepted) => (accepted, true),
-                    Err((verdict, _)) => self.alive(verdict),
-                }
+            Err(problem) => {
+                let verdict = Verdict::new(Outcome::Dead, None, &format!("RCPT: {problem}"));
+                return Attempt { verdict, alive: true, content_refused: false };
             }
-            Err((verdict, _)) => self.alive(verdict),
+        };
+        match self.transaction(message, &to, form).await {
+            Ok(verdict) => Attempt { verdict, alive: true, content_refused: false },
+            Err((verdict, stage)) => Attempt {
+                // After a refusal in good order the connection still serves; after 421 and after silence it does not.
+                alive: verdict.code.is_some_and(|code| code != 421) && !self.connection.has_broken(),
+                content_refused: stage == Stage::Data && verdict.outcome == Outcome::Dead,
+                verdict,
+            },
         }
-    }
-
-    /// After a refusal in good order the connection still serves; after 421 and after silence it does not.
-    fn alive(&self, verdict: Verdict) -> (Verdict, bool) {
-        let alive = verdict.code.is_some_and(|code| code != 421) && !self.connection.has_broken();
-        (verdict, alive)
     }
 
     async fn transaction(&mut self, message: &Outgoing, to: &Mailbox, form: Form) -> Result<Verdict, (Verdict, Stage)> {
