@@ -76,12 +76,13 @@ pub struct CpuTimes {
 impl CpuTimes {
     /// Time in which a CPU worked for somebody here: everything but idle, waiting for I/O and stolen.
     pub fn busy_us(&self) -> u64 {
-        self.user_us + self.nice_us + self.system_us + self.interrupt_us + self.softirq_us
+        let parts = [self.user_us, self.nice_us, self.system_us, self.interrupt_us, self.softirq_us];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 
     /// All time together.
     pub fn total_us(&self) -> u64 {
-        self.busy_us() + self.idle_us + self.iowait_us + self.steal_us
+        [self.idle_us, self.iowait_us, self.steal_us].into_iter().fold(self.busy_us(), u64::saturating_add)
     }
 }
 
