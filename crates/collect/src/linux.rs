@@ -126,6 +126,10 @@ fn handles() -> usize {
 
 /// What helps a watch that may not read the counters of other users' processes.
 fn remedy() -> String {
+    if rustix::process::geteuid().is_root() {
+        // Root in a container may lack them; a sandboxed process is closed to everybody.
+        return "root needs cap_sys_ptrace and cap_dac_read_search too; sandboxed processes stay closed".to_owned();
+    }
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("watchkeeper"));
     format!("run as root, or: sudo setcap cap_sys_ptrace,cap_dac_read_search=ep {}", program.display())
 }
