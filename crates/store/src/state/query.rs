@@ -138,9 +138,8 @@ fn prepare(mut connection: Connection, deadline: Option<Instant>) -> Result<Conn
 
 fn percent_encoded(path: &Path) -> String {
     use std::fmt::Write as _;
-    use std::os::unix::ffi::OsStrExt;
     let mut text = String::new();
-    for byte in path.as_os_str().as_bytes() {
+    for byte in path.as_os_str().as_encoded_bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.".contains(byte) {
             text.push(char::from(*byte));
         } else {

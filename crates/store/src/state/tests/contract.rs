@@ -257,7 +257,9 @@ fn an_acceptance_that_comes_late_counts(world: &mut World, durability: &Durabili
     assert_eq!(first[0].id, second[0].id);
     world.ledger.finish(second[0].id, &delivery(501, Outcome::Dead), None).unwrap();
     world.ledger.finish(first[0].id, &delivery(502, Outcome::Sent), None).unwrap();
-    world.ledger.finish(second[0].id, &delivery(503, Outcome::Transient), Some(900)).unwrap();
+    for outcome in [Outcome::Transient, Outcome::Dead, Outcome::Needless] {
+        world.ledger.finish(second[0].id, &delivery(503, outcome), Some(900)).unwrap();
+    }
     assert_eq!(world.next_due(), None);
     let counts = world.ledger.outbox_counts().unwrap();
     assert_eq!((counts.sent, counts.dead), (1, 0));

@@ -112,3 +112,34 @@ fn refused() -> Durability {
 fn held(incidents: u64, messages: u64) -> crate::HeldHealth {
     crate::HeldHealth { reason: "the filesystem is read-only".to_owned(), incidents, messages }
 }
+
+#[test]
+fn what_was_sent_before_the_disk_refused_is_not_sent_again() {
+    let mut world = World::new();
+    commit(&mut world, &[row("sent", "g", 0), row("waits", "h", 500)], &Durability::Disk);
+    let due = claim(&mut world, 0);
+    world.ledger.finish(due[0].id, &delivery(1, Outcome::Sent), None).unwrap();
+    world.refuse(true);
+    commit(&mut world, &[row("sent", "g", 0), row("waits", "h", 0), row("new", "i", 0)], &refused());
+    assert_eq!(world.claimed(2, 3, 9), ["new"]);
+    world.come_back();
+    assert_eq!(world.claimed(500, 501, 9), ["new", "waits"]);
+    assert_eq!(world.ledger.outbox_counts().unwrap().sent, 1);
+}
+
+#[test]
+fn what_was_sent_stays_sent_even_if_the_disk_could_not_say_so() {
+    let mut world = World::new();
+    commit(&mut world, &[row("sent", "g", 0)], &Durability::Disk);
+    let due = claim(&mut world, 0);
+    world.ledger.finish(due[0].id, &delivery(1, Outcome::Sent), None).unwrap();
+    // Neither readable nor writable, as a dying disk.
+    world.disk().execute_batch("ALTER TABLE outbox RENAME TO hidden").unwrap();
+    let receipt = world.ledger.commit(&[], &[row("sent", "g", 0), row("new", "h", 0)]).unwrap();
+    assert!(matches!(receipt.durability, Durability::Memory(_)));
+    world.disk().execute_batch("ALTER TABLE hidden RENAME TO outbox").unwrap();
+    assert_eq!(world.ledger.retry_held().unwrap().unwrap().durability, Durability::Disk);
+    assert_eq!(world.claimed(2, 3, 9), ["new"]);
+    world.ledger.finish(-1, &delivery(3, Outcome::Transient), Some(9)).unwrap();
+    assert_eq!(world.ledger.outbox_counts().unwrap().sent, 1);
+}
