@@ -96,14 +96,16 @@ fn a_reload_that_watches_something_else_one_by_one_ends_alerts_and_ranks_anew() 
     assert_eq!(story.ticks(1)[0], "reads 7@107 firing");
     // The minutes before the reload did not count what was read; they are no comparison.
     assert!(story.analyzer.open_incidents()[0].evidence.changes.is_empty());
+    story.ticks(120);
+    story.machine.process(7).io.as_mut().unwrap().read_bytes = 3 << 20;
     story.ticks(60);
     let by_program = crate::RuleConfig { each: Some("program".to_owned()), ..rule("reads", when, "0s") };
     assert_eq!(story.reload(&[by_program])[0], "reads 7@107 ended");
-    story.machine.process(7).io.as_mut().unwrap().read_bytes = 3 << 20;
     story.ticks(1);
     let evidence = story.analyzer.open_incidents()[0].evidence.clone();
     assert_eq!(evidence.entity, Entity::Program("cat".to_owned()));
     assert_eq!(evidence.ranked_by.unwrap().metric, "process.disk.io.read");
+    assert_eq!(evidence.changes.len(), 1, "what was read since the first reload is compared");
 }
 
 #[test]

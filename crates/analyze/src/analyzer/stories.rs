@@ -151,6 +151,50 @@ fn clock_steps_and_sleep_do_not_count() {
 }
 
 #[test]
+fn what_fires_keeps_the_beginning_that_was_told() {
+    let mut story = busy_for("0s");
+    story.machine.cpu(Some(1.0));
+    story.ticks(1);
+    story.machine.snapshot.at.ts_ms += HOUR_MS;
+    story.machine.snapshot.flags = TickFlags::default().with(TickFlags::CLOCK_STEP);
+    story.ticks(1);
+    story.machine.cpu(Some(0.0));
+    story.ticks(1);
+    let [.., Change::Alert(alert), Change::Incident { incident, .. }] = story.changes.as_slice() else { panic!() };
+    assert_eq!(alert.since_ms, START_MS + 1_000);
+    assert_eq!(alert.since_ms, incident.evidence.since_ms);
+}
+
+#[test]
+fn a_program_of_which_nothing_is_known_or_left_has_no_alert() {
+    let each = |id: &str, when: &str| crate::RuleConfig { each: Some("program".to_owned()), ..rule(id, when, "0s") };
+    let mut story =
+        Story::new(&[each("small", "process.memory.usage < \"1kB\""), each("hog", "process.cpu.utilization > \"5%\"")]);
+    let mut zombie = process(7, "child");
+    zombie.state = Some(watchkeeper_core::ProcessState::Zombie);
+    zombie.memory = None;
+    story.machine.add(zombie);
+    let short = burning(0.75, process(9, "cc1"));
+    story.machine.snapshot.exited.push(watchkeeper_core::snapshot::Exited {
+        key: short.key,
+        parent: 1,
+        image: short.image,
+        uid: None,
+        ts_ms: START_MS,
+        code: None,
+        signal: None,
+        cpu: short.cpu,
+        faults: None,
+        io: None,
+        network: None,
+    });
+    assert!(story.ticks(1).is_empty());
+    // Beside a living process the last row of another one counts.
+    story.machine.add(process(10, "cc1"));
+    assert_eq!(story.ticks(1)[0], "hog cc1 firing");
+}
+
+#[test]
 fn a_new_boot_is_no_step_of_the_clock() {
     let mut story = busy_for("20s");
     story.machine.cpu(Some(1.0));
