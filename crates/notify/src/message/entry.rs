@@ -91,18 +91,18 @@ impl Entry {
         let culprit = text::culprit_sentence(evidence);
         let closed_ms = incident.closed_ms.unwrap_or(incident.opened_ms);
         let lasted = text::duration((closed_ms - incident.opened_ms).max(0));
-        let news = match over {
+        let line = match over {
             Some(_) if opened => {
                 let clock = |ms| text::local_time(ms, &zone).get(11..16).map(str::to_owned).unwrap_or_default();
                 let (fired, closed) = (clock(incident.opened_ms), clock(closed_ms));
-                Some(format!("fired {fired}, {} {closed}", over_word(over)))
+                format!("{title}: fired {fired}, {} {closed}", over_word(over))
             }
-            Some(_) => Some(format!("over after {lasted}")),
+            Some(_) => format!("{title}: over after {lasted}"),
             None if events.contains(&IncidentEvent::Severity) => {
-                let now = format!("now {}", incident.severity);
-                Some(culprit.as_ref().map_or_else(|| now.clone(), |culprit| format!("{now}, {culprit}")))
+                let culprit = culprit.as_ref().map(|culprit| format!(", {culprit}")).unwrap_or_default();
+                format!("{title}: now {}{culprit}", incident.severity)
             }
-            None => culprit.clone(),
+            None => text::title_with_culprit(&title, evidence),
         };
         let ticket = incident.ticket.filter(|ticket| *ticket > 0);
         Self {
@@ -110,7 +110,7 @@ impl Entry {
             status: status(over, incident.severity),
             tone: over.map_or(incident.severity.word(), |_| "resolved"),
             over: over.is_some(),
-            line: news.map_or_else(|| title.clone(), |news| format!("{title}: {news}")),
+            line,
             title,
             host: text::clean(&incident.host, 80),
             culprit,

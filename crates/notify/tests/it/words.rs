@@ -65,6 +65,18 @@ fn a_late_message_about_the_opening_knows_that_it_is_over() {
 }
 
 #[test]
+fn a_title_that_ends_with_the_culprit_does_not_name_it_twice() {
+    let mut own = incident(0);
+    own.title = "Process uses much CPU: yes (pid 4711)".to_owned();
+    let message = words(&told(&[(IncidentEvent::Opened, &own)]), OPENED_MS);
+    let expected = "[CRITICAL] db1: Process uses much CPU: yes (pid 4711) takes 49.8 % of this machine's CPU";
+    assert_eq!(message.subject, expected);
+    own.evidence.top.clear();
+    let message = words(&told(&[(IncidentEvent::Opened, &own)]), OPENED_MS);
+    assert_eq!(message.subject, "[CRITICAL] db1: Process uses much CPU: yes (pid 4711)");
+}
+
+#[test]
 fn a_severity_that_rose_is_the_news() {
     let message = words(&told(&[(IncidentEvent::Severity, &incident(0))]), OPENED_MS);
     assert!(message.subject.contains(": now critical, yes (pid 4711)"), "{}", message.subject);
