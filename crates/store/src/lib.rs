@@ -2,14 +2,17 @@
 //! and messages.
 //!
 //! A store is a folder that one watch at a time owns: `lock`, `state.db`, `reserve` and `log/YYYY-MM-DD.db`. [`Store`]
-//! opens it and hands out the writers.
+//! opens it and hands out the writers; [`Reader`] reads the log beside a running watch.
 
 #![forbid(unsafe_code)]
 
 mod config;
 mod error;
 mod folder;
+mod hot;
 mod lock;
+mod reader;
+mod recorder;
 mod reserve;
 mod schema;
 mod state;
@@ -17,5 +20,7 @@ mod store;
 
 pub use config::{Retention, StoreConfig};
 pub use error::OpenError;
+pub use reader::Reader;
+pub use recorder::SqliteRecorder;
 pub use state::{Pruned, SqliteLedger, message_state};
 pub use store::{HeldHealth, Store, StoreHealth};

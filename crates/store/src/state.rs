@@ -16,7 +16,7 @@ mod rows;
 mod shared;
 mod write;
 
-pub(crate) use database::{clear_leases, host_id, prepare, readable_host_id};
+pub(crate) use database::{clear_leases, host_id, host_id_of_log, prepare, readable_host_id};
 pub use ledger::SqliteLedger;
 pub use message::message_state;
 pub use prune::Pruned;

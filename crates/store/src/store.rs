@@ -9,9 +9,10 @@ use watchkeeper_core::HostId;
 use crate::config::StoreConfig;
 use crate::error::OpenError;
 use crate::lock::Lock;
+use crate::recorder::SqliteRecorder;
 use crate::reserve::SpaceGuard;
 use crate::state::{self, SqliteLedger};
-use crate::folder;
+use crate::{folder, hot};
 
 /// The store of a watch. The lock is held as long as this lives.
 pub struct Store {
@@ -66,6 +67,7 @@ impl Store {
         let mut notices = Vec::new();
         let path = folder.join(folder::STATE);
         let host = open_state(&path, &guard, &mut notices)?;
+        notices.extend(hot::migrate_all(&folder.join(folder::LOG))?);
         if !guard.restore() {
             notices.push(format!(
                 "there is no room for the reserve of {} MiB in {}; the log is not written until some is free, alerts are",
@@ -90,6 +92,11 @@ impl Store {
     /// What was set aside or done without when the store was opened: one sentence each, to be said loudly.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// The writer of the log. One at a time.
+    pub fn recorder(&self) -> Result<SqliteRecorder, OpenError> {
+        SqliteRecorder::open(&self.folder, self.host, &self.config, self.guard.clone())
     }
 
     /// A handle on alerts, incidents and messages; one for each thread.
@@ -140,7 +147,10 @@ fn open_state(path: &Path, guard: &SpaceGuard, notices: &mut Vec<String>) -> Res
 fn prepare_state(path: &Path, known: Option<HostId>) -> Result<HostId, OpenError> {
     let connection = state::prepare(path)?;
     state::clear_leases(&connection, path)?;
-    state::host_id(&connection, path, || known.unwrap_or_else(|| HostId(Uuid::new_v4())))
+    let log = path.with_file_name(folder::LOG);
+    state::host_id(&connection, path, || {
+        known.or_else(|| state::host_id_of_log(&log)).unwrap_or_else(|| HostId(Uuid::new_v4()))
+    })
 }
 
 /// SQLite says of some of its files only that they cannot be written, not why.

@@ -9,7 +9,7 @@ use watchkeeper_core::HostId;
 
 use crate::error::OpenError;
 use crate::schema::Schema;
-use crate::folder;
+use crate::{folder, hot};
 
 /// The schema of the state database.
 pub(super) const SCHEMA: Schema = Schema {
@@ -81,6 +81,12 @@ pub(crate) fn host_id(
 /// The host's id in a state database that may be damaged elsewhere.
 pub(crate) fn readable_host_id(path: &Path) -> Option<HostId> {
     read_host_id(path, HOST_ID)
+}
+
+/// The host's id in the day files, newest first: it outlives a state database that is lost.
+pub(crate) fn host_id_of_log(log: &Path) -> Option<HostId> {
+    let days = hot::day::list(log).ok()?;
+    days.iter().rev().find_map(|day| read_host_id(&day.path, "SELECT host_id FROM boot ORDER BY id DESC LIMIT 1"))
 }
 
 fn read_host_id(path: &Path, sql: &str) -> Option<HostId> {

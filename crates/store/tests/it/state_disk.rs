@@ -6,9 +6,9 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, mount_bind, mount_remount, unmount};
 use tempfile::TempDir;
-use watchkeeper_core::incident::IncidentKey;
-use watchkeeper_core::port::{Durability, Ledger};
-use watchkeeper_store::{OpenError, Store, StoreConfig};
+use watchkeeper_core::incident::{IncidentFilter, IncidentKey};
+use watchkeeper_core::port::{Durability, History, Ledger};
+use watchkeeper_store::{OpenError, Reader, Store, StoreConfig};
 
 use crate::state_samples::{opened, row, sent};
 
@@ -160,7 +160,7 @@ fn a_disk_with_room_for_alerts_alone_is_used_for_alerts() {
 }
 
 #[test]
-fn a_read_only_folder_is_refused_with_a_sentence() {
+fn a_read_only_folder_is_refused_with_a_sentence_and_can_still_be_read() {
     let around = tempfile::tempdir().unwrap();
     let folder = around.path().join("store");
     {
@@ -174,6 +174,8 @@ fn a_read_only_folder_is_refused_with_a_sentence() {
         }
         other => panic!("{:?}", other.map(|_| "opened")),
     }
+    let records = Reader::open(disk.path()).unwrap().incidents(&IncidentFilter::default()).unwrap();
+    assert_eq!(records.len(), 1);
     // A store that is not there yet cannot be made either.
     let empty = tempfile::tempdir().unwrap();
     let disk = Mounted::read_only(empty.path());

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use watchkeeper_core::incident::IncidentKey;
-use watchkeeper_core::port::Ledger;
-use watchkeeper_store::{OpenError, Store, StoreConfig};
+use watchkeeper_core::incident::{IncidentFilter, IncidentKey};
+use watchkeeper_core::port::{History, Ledger, Recorder};
+use watchkeeper_store::{OpenError, Reader, Store, StoreConfig};
 
+use crate::hot_world;
 use crate::state_child::start;
 use crate::state_samples::{opened, row};
 
@@ -210,6 +211,27 @@ fn a_damaged_state_database_is_set_aside_and_the_watch_goes_on() {
 }
 
 #[test]
+fn the_host_keeps_its_id_as_long_as_the_log_or_the_state_database_has_it() {
+    let (_around, folder) = place();
+    let path = folder.join("state.db");
+    let host = {
+        let (store, mut recorder) = hot_world::open(&folder);
+        recorder.record(&hot_world::first_look(hot_world::plain(1_795_000_000_000, 3))).unwrap();
+        recorder.flush().unwrap();
+        store.host_id()
+    };
+    fs::write(&path, "ruined").unwrap();
+    assert_eq!(open(&folder).unwrap().host_id(), host);
+    fs::remove_file(&path).unwrap();
+    let store = open(&folder).unwrap();
+    assert_eq!((store.host_id(), store.notices()), (host, &[][..]));
+    drop(store);
+    fs::remove_file(&path).unwrap();
+    fs::remove_dir_all(folder.join("log")).unwrap();
+    assert_ne!(open(&folder).unwrap().host_id(), host);
+}
+
+#[test]
 fn a_newer_schema_is_refused_and_left_as_it_is() {
     let (_around, folder) = place();
     drop(open(&folder).unwrap());
@@ -243,4 +265,29 @@ fn what_a_watch_left_that_was_killed_at_its_first_start_is_accepted() {
         assert_eq!(fs::metadata(folder.join("reserve")).unwrap().len(), 8 << 20);
         store.ledger().unwrap().commit(&[opened(1)], &[]).unwrap();
     }
+}
+
+#[test]
+fn incidents_can_be_read_beside_a_watch_and_after_it() {
+    let (_around, folder) = place();
+    let store = open(&folder).unwrap();
+    let mut ledger = store.ledger().unwrap();
+    let filter = IncidentFilter { limit: Some(2), ..IncidentFilter::default() };
+    let reader = Reader::open(&folder).unwrap();
+    assert_eq!(reader.incidents(&filter).unwrap(), []);
+    for key in 1..=3 {
+        ledger.commit(&[opened(key)], &[]).unwrap();
+    }
+    let tickets = |reader: &Reader, filter: &IncidentFilter| -> Vec<i64> {
+        let records = reader.incidents(filter).unwrap();
+        records.iter().map(|record| record.incident.ticket.unwrap()).collect()
+    };
+    assert_eq!(tickets(&reader, &filter), [3, 2]);
+    drop((ledger, store));
+    assert_eq!(tickets(&Reader::open(&folder).unwrap(), &filter), [3, 2]);
+    let one = |filter: IncidentFilter| tickets(&reader, &filter);
+    assert_eq!(one(IncidentFilter { ticket: Some(2), ..IncidentFilter::default() }), [2]);
+    assert_eq!(one(IncidentFilter { cause: Some("cpu-high".to_owned()), ..IncidentFilter::default() }), [3, 2, 1]);
+    assert_eq!(one(IncidentFilter { cause: Some("nothing".to_owned()), ..IncidentFilter::default() }), [0; 0]);
+    assert_eq!(one(IncidentFilter { open: true, ..IncidentFilter::default() }), [3, 2, 1]);
 }
