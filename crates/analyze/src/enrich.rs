@@ -41,7 +41,8 @@ pub fn enrich(change: &mut Change, history: &dyn History) {
     }
 }
 
-/// Incidents of the same cause on the same entity in the 30 days before.
+/// Incidents of the same cause on the same entity in the 30 days before; this one opened at the end of them, so it is
+/// not among them.
 fn former(incident: &Incident, history: &dyn History) -> Result<Vec<IncidentRecord>, HistoryError> {
     let since_ms = incident.opened_ms.saturating_sub(RECURRENCE_MS);
     let filter = IncidentFilter {
@@ -52,8 +53,7 @@ fn former(incident: &Incident, history: &dyn History) -> Result<Vec<IncidentReco
     let mut records = history.incidents(&filter)?;
     records.retain(|record| {
         let other = &record.incident;
-        other.key != incident.key
-            && (since_ms..incident.opened_ms).contains(&other.opened_ms)
+        (since_ms..incident.opened_ms).contains(&other.opened_ms)
             && lasting(&other.evidence) == lasting(&incident.evidence)
     });
     Ok(records)

@@ -8,7 +8,7 @@ use watchkeeper_core::text::clean;
 use watchkeeper_core::{Alert, Entity, Evidence};
 
 use crate::lineage::Family;
-use crate::ranking::{Measure, Ranked, Ranking};
+use crate::ranking::{Measure, Ranked, Ranking, Whole};
 use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::Tick;
@@ -21,8 +21,7 @@ pub(crate) struct Scene<'a> {
     tick: &'a Tick<'a>,
     ring: &'a Ring,
     family: Option<Family<'a>>,
-    /// By the name of the metric that ranks.
-    rankings: BTreeMap<&'static str, (Ranking, Vec<ProgramChange>)>,
+    rankings: BTreeMap<(&'static str, Whole), (Ranking, Vec<ProgramChange>)>,
 }
 
 impl<'a> Scene<'a> {
@@ -114,7 +113,7 @@ impl<'a> Scene<'a> {
     fn ranking(&mut self, measure: Measure) -> &(Ranking, Vec<ProgramChange>) {
         let (tick, ring) = (self.tick, self.ring);
         self.rankings
-            .entry(measure.metric.name)
+            .entry(measure.key())
             .or_insert_with(|| (Ranking::new(measure, tick, ring), ring.changes(measure.metric)))
     }
 

@@ -20,8 +20,8 @@ pub(crate) struct Measure {
 }
 
 /// What a share is a share of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whole {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whole {
     /// The machine's CPU: the value is the share.
     Cpu,
     /// The machine's memory.
@@ -121,6 +121,11 @@ impl Measure {
         Self { metric, whole }
     }
 
+    /// What tells it from every other measure: the same metric can be looked at over different times.
+    pub(crate) fn key(self) -> (&'static str, Whole) {
+        (self.metric.name, self.whole)
+    }
+
     /// As evidence says it.
     pub(crate) fn ranked_by(self) -> RankedBy {
         let whole = match self.whole {
@@ -206,12 +211,7 @@ impl Ranking {
         if let Some(ranked) = self.processes.iter().find(|ranked| ranked.key == process.key) {
             return Some(ranked.clone());
         }
-        let value = match self.measure.whole {
-            // Who is not among the writers wrote nothing, if it could be seen.
-            Whole::Written => process.io.map(|_| 0.0),
-            _ => number(self.measure.metric, tick.snapshot, process),
-        };
-        value.map(|value| Ranked::new(process, value))
+        number(self.measure.metric, tick.snapshot, process).map(|value| Ranked::new(process, value))
     }
 
     /// A process as evidence lists it.

@@ -106,6 +106,25 @@ fn a_full_filesystem_names_who_wrote() {
 }
 
 #[test]
+fn the_same_metric_over_different_times_is_ranked_twice() {
+    let mut story = Story::new(&[
+        rule("full", "system.filesystem.utilization > \"90%\"", "0s"),
+        rule("writes", "process.disk.io.write > \"50MiB/s\"", "0s"),
+    ]);
+    story.machine = burdened();
+    story.ticks(59);
+    story.machine.filesystem("/data", 0.95);
+    story.machine.process(23).io = Some(ProcessIo { read_bytes: 0, written_bytes: 60 << 20 });
+    story.ticks(1);
+    let incidents = story.analyzer.open_incidents();
+    let evidence = |cause: &str| &incidents.iter().find(|incident| incident.cause == cause).unwrap().evidence;
+    let (full, writes) = (evidence("full"), evidence("writes"));
+    assert_eq!((full.top[0].program.as_str(), writes.top[0].program.as_str()), ("postgres", "rustc"));
+    assert_eq!(writes.top[0].amount.value, f64::from(60 << 20));
+    assert_eq!(writes.ranked_by.as_ref().unwrap().whole, "all bytes written to storage");
+}
+
+#[test]
 fn a_rule_on_processes_names_the_process_itself_first() {
     let config = rule("any", "process.memory.usage > \"1GiB\"", "3s");
     let mut story = Story::new(&[config, rule("few", "process.thread.count < 1", "3s")]);
