@@ -1,0 +1,50 @@
+//! The configuration file, from text to checked settings: no panic, an error is a text that a terminal can show, and what is
+//! accepted reads back the same from the document that `config show` prints.
+//!
+//! The configuration belongs to the binary, so its files are compiled into this program as well.
+#![no_main]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+
+#[allow(dead_code, unused_imports, reason = "the binary uses more of it than this program")]
+#[rustfmt::skip] // formatted where it belongs
+#[path = "../../crates/watchkeeper/src"]
+mod binary {
+    pub mod config;
+}
+
+use binary::config::{ConfigError, Loaded, Sources, effective_document, load};
+
+/// A file of our own that nobody else may write, below the folder for temporary files.
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let path = std::env::temp_dir().join(format!("watchkeeper-fuzz-{}.toml", std::process::id()));
+    fs::write(&path, "").expect("a file can be made");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+    path
+});
+
+fuzz_target!(|text: &str| {
+    match read(text) {
+        Ok(loaded) => {
+            let document = effective_document(&loaded);
+            let again = read(&document).expect("what is shown can be loaded");
+            assert_eq!(again.config, loaded.config, "{text:?}");
+        }
+        Err(error) => {
+            let shown = error.to_string();
+            assert!(!shown.is_empty(), "refused without a reason");
+            assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?} reaches a terminal");
+        }
+    }
+});
+
+/// As the program does it at its start.
+fn read(text: &str) -> Result<Loaded, ConfigError> {
+    fs::write(&*FILE, text).expect("a file can be written");
+    load(Sources::from_process(Some(&FILE), Vec::<(String, String, String)>::new())?)
+}

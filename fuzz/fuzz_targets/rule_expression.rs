@@ -1,0 +1,40 @@
+//! Conditions of rules: no panic, mistakes point into the text, and a tree that is printed reads back as the same tree.
+#![no_main]
+
+use std::ops::Range;
+
+use libfuzzer_sys::fuzz_target;
+use watchkeeper_core::catalogue::Value;
+use watchkeeper_expression::{CatalogueFields, MAX_BYTES, check, parse};
+
+fuzz_target!(|text: &str| {
+    let expression = match parse(text) {
+        Ok(expression) => expression,
+        Err(error) => return points_into(text, &error.range),
+    };
+    points_into(text, &expression.root.range);
+    let printed = expression.root.to_string();
+    if printed.len() <= MAX_BYTES {
+        let again = parse(&printed).expect("what is printed parses");
+        assert_eq!(again.root.to_string(), printed, "{text:?}");
+    }
+    match check(&expression, &CatalogueFields) {
+        Ok(condition) => {
+            for value in [0.0, 1.0, -1.0, f64::MAX] {
+                let _ = condition.evaluate(Some(Value::Number(value)));
+            }
+            for unknown in [None, Some(Value::Number(f64::NAN)), Some(Value::Number(f64::INFINITY))] {
+                assert_eq!(condition.evaluate(unknown), None, "unknown must stay unknown: {text:?}");
+            }
+        }
+        Err(errors) => {
+            assert!(!errors.is_empty(), "refused without a reason: {text:?}");
+            errors.iter().for_each(|error| points_into(text, &error.range));
+        }
+    }
+});
+
+/// A range that an editor can underline: inside the text, on character boundaries.
+fn points_into(text: &str, range: &Range<usize>) {
+    assert!(text.get(range.clone()).is_some(), "{range:?} does not lie in {text:?}");
+}
