@@ -41,6 +41,7 @@ fn values_are_read_in_the_unit_of_their_field() {
         ("system.cpu.utilization > \"12.5 %\"", 0.125),
         ("system.cpu.utilization > 0.9", 0.9),
         ("system.cpu.not_attributed < -0.5", -0.5),
+        ("system.network.socket.queue.utilization > \"100%\"", 1.0),
         ("process.memory.usage >= \"2GiB\"", 2_147_483_648.0),
         ("process.memory.usage > 0", 0.0),
         ("process.disk.io.write > \"20MiB/s\"", 20_971_520.0),
@@ -56,6 +57,14 @@ fn values_are_read_in_the_unit_of_their_field() {
         ("(system.linux.load.1m > 4)", 4.0),
     ] {
         assert_eq!(condition(text).threshold(), &Threshold::Number(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_value_beyond_all_numbers_is_refused() {
+    let many = "9".repeat(400);
+    for text in [format!("system.process.created > \"{many}/s\""), format!("process.thread.count > {many}")] {
+        assert!(compile(&text, &CatalogueFields, "when").is_err(), "{text}");
     }
 }
 

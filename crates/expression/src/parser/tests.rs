@@ -190,6 +190,8 @@ fn what_is_just_within_the_limits_is_accepted() {
     assert!(parse(&nested).is_ok());
     let chain = format!("{}a", "a && ".repeat(MAX_HEIGHT - 1));
     assert!(parse(&chain).is_ok());
+    let beside = format!("{}a", "(a) && ".repeat(MAX_NESTING + 1));
+    assert!(parse(&beside).is_ok(), "parts beside each other are not inside each other");
 }
 
 fn node(node: Node) -> Syntax {
