@@ -1,0 +1,107 @@
+//! The command line: what can be asked for, and how an answer becomes an exit code.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command;
+use crate::config::{ConfigError, Loaded, Sources};
+
+/// Exit codes of all commands but `status`, which has its own.
+pub const DONE: u8 = 0;
+/// It was asked for rightly and did not work.
+pub const FAILED: u8 = 1;
+/// It was asked for wrongly: arguments or configuration.
+pub const MISUSED: u8 = 2;
+
+/// A flight recorder for machines that also calls for help.
+#[derive(Debug, Parser)]
+#[command(name = "watchkeeper", version, max_term_width = 100, after_help = "Without a command, `run` is meant.")]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file [default: the platform's folder, see `config path`]
+    #[arg(long, global = true, value_name = "FILE", env = "WATCHKEEPER_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Least important messages shown: error, warn, info, debug or trace
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+    /// Form of messages on standard error: text or json
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch this machine: log, analyse, notify
+    Run,
+    /// Health of the running watch (exit 0 ok, 1 warning, 2 critical, 3 unknown)
+    Status(command::status::StatusArgs),
+    /// Incidents: what happened, who did it, who was told
+    #[command(subcommand)]
+    Incidents(command::incidents::IncidentsCommand),
+    /// Messages to people
+    #[command(subcommand)]
+    Notify(command::notify::NotifyCommand),
+    /// The configuration
+    #[command(subcommand)]
+    Config(command::config::ConfigCommand),
+}
+
+impl Global {
+    /// Where this call's configuration comes from.
+    pub fn sources(&self) -> Result<Sources, ConfigError> {
+        let mut overrides = Vec::new();
+        for (flag, key, value) in
+            [("--log-level", "log.level", &self.log_level), ("--log-format", "log.format", &self.log_format)]
+        {
+            if let Some(value) = value {
+                overrides.push((flag.to_owned(), key.to_owned(), value.clone()));
+            }
+        }
+        Sources::from_process(self.config.as_deref(), overrides)
+    }
+
+    /// The configuration of this call.
+    pub fn load(&self) -> Result<Loaded, ConfigError> {
+        crate::config::load(self.sources()?)
+    }
+}
+
+/// Parses, acts, and says what is wrong on standard error.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, everything else was asked for wrongly; clap's codes are the same.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(MISUSED));
+        }
+    };
+    let global = cli.global;
+    let result = match cli.command {
+        None | Some(Command::Run) => command::run::run(&global),
+        Some(Command::Status(args)) => command::status::status(&global, &args),
+        Some(Command::Incidents(command)) => command::incidents::incidents(&global, &command),
+        Some(Command::Notify(command)) => command::notify::notify(&global, &command),
+        Some(Command::Config(command)) => command::config::config(&global, &command),
+    };
+    ExitCode::from(result.unwrap_or_else(|error| {
+        if let Some(error) = error.downcast_ref::<ConfigError>() {
+            error.print();
+            return MISUSED;
+        }
+        eprintln!("error: {error:#}");
+        FAILED
+    }))
+}

@@ -1,0 +1,92 @@
+//! `watchkeeper config`: looking at the configuration without starting anything.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use clap::Subcommand;
+use watchkeeper_core::Problem;
+use watchkeeper_core::text::clean;
+
+use crate::cli::{DONE, Global};
+use crate::config::{self, Config, ConfigError, Loaded, files};
+
+/// What can be asked about the configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say whether the configuration is right; exit code 2 if it is not
+    Check,
+    /// Print the settings in force, and where each was written
+    Show,
+    /// Print a configuration file with every key explained
+    Default,
+    /// Print a JSON schema of the configuration, for editors
+    Schema,
+    /// Print which configuration file is used
+    Path,
+    /// Print the reference manual in Markdown
+    #[command(hide = true)]
+    Docs,
+}
+
+/// Answers.
+pub fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result<u8> {
+    let text = match command {
+        ConfigCommand::Check => check(&global.load()?)?,
+        ConfigCommand::Show => config::effective_document(&global.load()?),
+        ConfigCommand::Default => config::default_document(),
+        ConfigCommand::Schema => schema()?,
+        ConfigCommand::Path => path(global),
+        ConfigCommand::Docs => config::manual(),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // `watchkeeper config default | head` is no failure.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(DONE),
+    }
+}
+
+/// What was found, or everything that is wrong, secrets included.
+fn check(loaded: &Loaded) -> Result<String, ConfigError> {
+    let sources = loaded.secret_sources();
+    let unresolved = sources.iter().filter_map(|(key_path, source)| loaded.resolve(source, key_path).err());
+    let problems: Vec<Problem> = unresolved.collect();
+    if !problems.is_empty() {
+        return Err(loaded.report(problems));
+    }
+    let mut text = String::from("ok\n");
+    let file = match &loaded.file {
+        Some(path) => clean(&path.display().to_string(), 300),
+        None => "none, the defaults are used".to_owned(),
+    };
+    let config = &loaded.config;
+    let names = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let channels = config.smtp.keys().map(|name| format!("{} (smtp)", clean(name, 100))).collect();
+    let rules = config::effective_rules(config).unwrap_or_default();
+    let shipped = rules.iter().filter(|rule| rule.shipped).count();
+    let _ = writeln!(text, "file:     {file}");
+    let _ = writeln!(text, "channels: {}", names(channels));
+    let _ = writeln!(text, "routes:   {}", config.route.len());
+    let _ = writeln!(text, "rules:    {shipped} shipped, {} of your own", rules.len() - shipped);
+    let _ = writeln!(text, "secrets:  {} found", sources.len());
+    Ok(text)
+}
+
+fn schema() -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(&schemars::schema_for!(Config))? + "\n")
+}
+
+fn path(global: &Global) -> String {
+    match files::candidate(global.config.as_deref()) {
+        Some((path, reason)) => {
+            let shown = clean(&path.display().to_string(), 300);
+            let state = match path.try_exists() {
+                Ok(true) => "it is used",
+                Ok(false) if reason == files::Reason::Platform => "it does not exist, the defaults are used",
+                Ok(false) => "it does not exist",
+                Err(_) => "it cannot be looked at",
+            };
+            format!("{shown}\n# {}; {state}\n", reason.words())
+        }
+        None => "# this user has no home folder; the defaults are used\n".to_owned(),
+    }
+}

@@ -1,0 +1,227 @@
+//! `watchkeeper incidents`: what happened, who did it, who was told.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
+use watchkeeper_core::evidence::{Evidence, Known};
+use watchkeeper_core::incident::IncidentFilter;
+use watchkeeper_core::port::IncidentRecord;
+use watchkeeper_core::text::{clean, contributor_name, culprit_sentence, duration, local_time, title_with_culprit};
+use watchkeeper_core::{History, Ticket, Unit};
+use watchkeeper_store::Reader;
+
+use crate::cli::{DONE, FAILED, Global};
+use crate::paths;
+
+/// What can be asked about incidents.
+#[derive(Debug, Subcommand)]
+pub enum IncidentsCommand {
+    /// List incidents, newest first
+    List(ListArgs),
+    /// Show one with its evidence, history and messages
+    Show(ShowArgs),
+}
+
+/// Which are listed.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only those that are still open
+    #[arg(long)]
+    open: bool,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+    /// Answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Which one is shown.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// Ticket number
+    ticket: Ticket,
+    /// Answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Answers from the store; a watch may run or not.
+pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<u8> {
+    let loaded = global.load()?;
+    let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
+    let reader = Reader::open(&paths::state_folder(&loaded.config.store)?)?;
+    match command {
+        IncidentsCommand::List(args) => {
+            let filter = IncidentFilter { open: args.open, limit: Some(args.limit), ..IncidentFilter::default() };
+            let records = reader.incidents(&filter)?;
+            if args.json {
+                let incidents: Vec<_> = records.iter().map(|record| &record.incident).collect();
+                super::print_json(&incidents)?;
+            } else {
+                super::print(&list(&records, &zone))?;
+            }
+        }
+        IncidentsCommand::Show(args) => {
+            let filter = IncidentFilter { ticket: Some(args.ticket), ..IncidentFilter::default() };
+            let Some(record) = reader.incidents(&filter)?.into_iter().next() else {
+                eprintln!("error: there is no incident {}; `watchkeeper incidents list` shows them", args.ticket);
+                return Ok(FAILED);
+            };
+            if args.json {
+                super::print_json(&record.incident)?;
+            } else {
+                super::print(&show(&record, &zone))?;
+            }
+        }
+    }
+    Ok(DONE)
+}
+
+fn list(records: &[IncidentRecord], zone: &TimeZone) -> String {
+    if records.is_empty() {
+        return "no incidents\n".to_owned();
+    }
+    let mut text = format!("{:>6}  {:8}  {:19}  {:>10}  what, and who\n", "ticket", "severity", "opened", "length");
+    for IncidentRecord { incident, .. } in records {
+        let ticket = incident.ticket.map_or("-".to_owned(), |ticket| ticket.to_string());
+        let length = incident.closed_ms.map_or("open".to_owned(), |closed| duration(closed - incident.opened_ms));
+        let opened = local_time(incident.opened_ms, zone);
+        let _ = writeln!(
+            text,
+            "{ticket:>6}  {:8}  {opened}  {length:>10}  {}",
+            incident.severity.word(),
+            title_with_culprit(&incident.title, &incident.evidence)
+        );
+    }
+    text
+}
+
+fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
+    let incident = &record.incident;
+    let evidence = &incident.evidence;
+    let ticket = incident.ticket.map_or("-".to_owned(), |ticket| ticket.to_string());
+    let mut text = format!("Incident {ticket}: {} [{}]\n", clean(&incident.title, 200), incident.severity);
+    if let Some(sentence) = culprit_sentence(evidence) {
+        let _ = writeln!(text, "{sentence}.");
+    }
+    text.push('\n');
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:12} {value}");
+    };
+    line("host", clean(&incident.host, 100));
+    line("rule", format!("{}: {}", clean(&evidence.rule, 100), clean(&evidence.condition, 300)));
+    line("value", value_line(evidence));
+    line("since", local_time(evidence.since_ms, zone));
+    line("opened", local_time(incident.opened_ms, zone));
+    let closed = incident.closed_ms.map_or("still open".to_owned(), |closed| {
+        format!("{}, after {}", local_time(closed, zone), duration(closed - incident.opened_ms))
+    });
+    line("closed", closed);
+    line("usual", usual_line(evidence));
+    line("before", before_line(evidence, zone));
+    if !evidence.lineage.is_empty() {
+        let lineage: Vec<String> = evidence.lineage.iter().map(|name| clean(name, 80)).collect();
+        line("started by", lineage.join(" <- "));
+    }
+    text.push_str(&top(evidence));
+    text.push_str(&changes(evidence));
+    text.push_str("\nHistory\n");
+    for entry in &record.history {
+        let detail = entry.detail.as_ref().map_or(String::new(), |detail| format!(": {}", clean(detail, 300)));
+        let _ = writeln!(text, "  {}  {}{detail}", local_time(entry.at_ms, zone), entry.event.word());
+    }
+    if !record.messages.is_empty() {
+        text.push_str("\nMessages\n");
+    }
+    for message in &record.messages {
+        let last = message.last.as_ref().map_or(String::new(), |last| {
+            format!(
+                ", {} attempts, last answer {}: {}",
+                message.attempts,
+                local_time(last.ts_ms, zone),
+                clean(&last.text, 200)
+            )
+        });
+        let (channel, recipient) = (clean(&message.channel, 80), clean(&message.recipient, 200));
+        let _ = writeln!(text, "  {:8} {channel} -> {recipient} ({}){last}", message.state, message.event);
+    }
+    text
+}
+
+fn value_line(evidence: &Evidence) -> String {
+    let value = evidence.unit.show(evidence.value);
+    evidence
+        .threshold
+        .map_or(value.to_string(), |threshold| format!("{value} (threshold {})", evidence.unit.show(threshold)))
+}
+
+fn usual_line(evidence: &Evidence) -> String {
+    match &evidence.usual {
+        Known::Yes(usual) => {
+            let (low, high) = (evidence.unit.show(usual.low), evidence.unit.show(usual.high));
+            format!("{low} to {high} at this hour ({} days)", usual.days)
+        }
+        Known::Nothing => "nothing to compare with".to_owned(),
+        Known::NotYet => "not known yet".to_owned(),
+    }
+}
+
+fn before_line(evidence: &Evidence, zone: &TimeZone) -> String {
+    match &evidence.recurrence {
+        Known::Yes(recurrence) if recurrence.times > 0 => format!(
+            "{} times in 30 days, last {}, median length {}",
+            recurrence.times,
+            local_time(recurrence.last_ms, zone),
+            duration(recurrence.median_ms)
+        ),
+        Known::Yes(_) | Known::Nothing => "never in the last 30 days".to_owned(),
+        Known::NotYet => "not known yet".to_owned(),
+    }
+}
+
+fn top(evidence: &Evidence) -> String {
+    let Some(ranked_by) = &evidence.ranked_by else { return String::new() };
+    if evidence.top.is_empty() {
+        return String::new();
+    }
+    let share = |share: Option<f64>| share.map_or(String::new(), |share| Unit::Ratio.show(share).to_string());
+    // Where the amount is a share anyway, it stands there once.
+    let amount = |value: f64| match ranked_by.unit {
+        Unit::Ratio => String::new(),
+        unit => format!("{:>14}", unit.show(value).to_string()),
+    };
+    let heading = if ranked_by.unit == Unit::Ratio { String::new() } else { format!("{:>14}", "amount") };
+    let mut text = format!("\n{:>9}{heading}  {:12}  process, by its share of {}\n", "share", "user", ranked_by.whole);
+    for contributor in &evidence.top {
+        let user = contributor.user.clone().or_else(|| contributor.uid.map(|uid| uid.to_string())).unwrap_or_default();
+        let command =
+            contributor.command.as_ref().map_or(String::new(), |command| format!(": {}", clean(command, 100)));
+        let _ = writeln!(
+            text,
+            "{:>9}{}  {:12}  {}{command}",
+            share(contributor.amount.share),
+            amount(contributor.amount.value),
+            clean(&user, 32),
+            contributor_name(contributor)
+        );
+    }
+    if let Some(rest) = &evidence.not_attributed {
+        let _ = writeln!(text, "{:>9}{}  {:12}  no process in the log", share(rest.share), amount(rest.value), "");
+    }
+    text
+}
+
+fn changes(evidence: &Evidence) -> String {
+    let Some(ranked_by) = &evidence.ranked_by else { return String::new() };
+    if evidence.changes.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nChange against the 15 minutes before\n".to_owned();
+    for change in &evidence.changes {
+        let before = change.before.map_or("was not there".to_owned(), |before| ranked_by.unit.show(before).to_string());
+        let _ = writeln!(text, "  {}: {before} -> {}", clean(&change.program, 80), ranked_by.unit.show(change.now));
+    }
+    text
+}

@@ -1,0 +1,189 @@
+//! `watchkeeper status`: health of the running watch.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use jiff::tz::TimeZone;
+use watchkeeper_core::port::Ranked;
+use watchkeeper_core::text::{clean, duration, local_time};
+use watchkeeper_core::{EntityKind, History, Range, Unit};
+use watchkeeper_store::Reader;
+
+use crate::app::gap_lines;
+use crate::cli::Global;
+use crate::control::{self, Answer, Request};
+use crate::health::{Level, Report};
+use crate::paths;
+
+/// How to answer.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The range that the list of top processes covers.
+const TOP_RANGE_MS: i64 = 60_000;
+/// How many processes are listed.
+const TOP: usize = 5;
+
+/// Asks the running watch; without one, says what the log holds. The exit code is the level's.
+pub fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<u8> {
+    let loaded = global.load()?;
+    let state_folder = paths::state_folder(&loaded.config.store)?;
+    let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
+    let socket = paths::control_socket(&state_folder);
+    match control::ask(&socket, &Request::Status)? {
+        Some(Answer::Status(report)) => {
+            if args.json {
+                super::print_json(&report)?;
+            } else {
+                let mut text = running(&report, &zone);
+                text.push_str(&top_processes(&state_folder, report.now_ms));
+                super::print(&text)?;
+            }
+            Ok(report.level().exit_code())
+        }
+        Some(Answer::Error(error)) => anyhow::bail!("{error}"),
+        Some(Answer::NotifyTest(_)) => {
+            anyhow::bail!("the running watch answered something else; is it another version?")
+        }
+        None => {
+            let text = not_running(&state_folder, &zone);
+            if args.json {
+                super::print_json(&serde_json::json!({ "level": Level::Unknown, "text": text.trim_end() }))?;
+            } else {
+                super::print(&text)?;
+            }
+            Ok(Level::Unknown.exit_code())
+        }
+    }
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("unknown".to_owned(), |share| Unit::Ratio.show(share).to_string())
+}
+
+fn bytes(bytes: u64) -> String {
+    Unit::Bytes.show(bytes as f64).to_string()
+}
+
+/// The answer for people.
+fn running(report: &Report, zone: &TimeZone) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "{name:13} {value}");
+    };
+    let age = duration(report.now_ms - report.started_ms);
+    line(
+        "watch",
+        format!("{} (pid {}, version {}, running for {age})", report.level().word(), report.pid, report.version),
+    );
+    for trouble in &report.troubles {
+        line("", format!("{}: {}", trouble.level.word(), clean(&trouble.text, 500)));
+    }
+    let reader = &report.reader;
+    let processes = reader.processes.map_or("unknown".to_owned(), |count| count.to_string());
+    line(
+        "host",
+        format!(
+            "{}: CPU {}, memory {}, {processes} processes",
+            clean(&report.host, 100),
+            percent(reader.cpu_utilization),
+            percent(reader.memory_utilization)
+        ),
+    );
+    let every = duration(report.interval_ms);
+    let last = reader.last_tick_ms.map_or("never".to_owned(), |ms| local_time(ms, zone));
+    line(
+        "looks",
+        format!(
+            "every {every} through the `{}` tier; {} taken, {} late, last {last}",
+            report.tier, reader.ticks, reader.late
+        ),
+    );
+    if let Some(share) = reader.not_attributed {
+        let reasons = reader.not_attributed_reasons.join(", ");
+        let why = if reasons.is_empty() { String::new() } else { format!(" ({reasons})") };
+        line("no process", format!("{} of CPU belongs to no process in the log{why}", percent(Some(share))));
+    }
+    for (index, gap) in gap_lines(&reader.gaps).iter().enumerate() {
+        line(if index == 0 { "cannot see" } else { "" }, gap.clone());
+    }
+    let free = report.recorder.free_bytes.map_or(String::new(), |free| format!(", {} free", bytes(free)));
+    line("log", format!("{}: {}{free}", report.state_folder, bytes(report.recorder.log_bytes)));
+    let analyst = &report.analyst;
+    line("alerts", format!("{} rules; {} firing, {} pending", analyst.rules, analyst.firing, analyst.pending));
+    for incident in &analyst.incidents {
+        let number = incident.ticket.map_or(String::new(), |ticket| format!("#{ticket} "));
+        let since = local_time(incident.opened_ms, zone);
+        line("", format!("{number}{} since {since}: {}", incident.severity, incident.text));
+    }
+    let outbox = &report.outbox;
+    line("messages", format!("{} sent, {} waiting, {} undeliverable", outbox.sent, outbox.pending, outbox.dead));
+    for (name, channel) in &report.channels {
+        let state = match (&channel.last_error, channel.failing_since_ms, channel.last_sent_ms) {
+            (Some(error), Some(since), _) => {
+                format!("failing since {}: {}", local_time(since, zone), clean(error, 300))
+            }
+            (_, _, Some(sent)) => format!("last accepted {}", local_time(sent, zone)),
+            _ => "nothing sent yet".to_owned(),
+        };
+        line("", format!("{name}: {state}"));
+    }
+    let own = &report.own;
+    let memory = own.resident_bytes.map_or(String::new(), |resident| format!(", {} resident", bytes(resident)));
+    line("own use", format!("{} of one core on average{memory}", Unit::Ratio.show(own.cores)));
+    line("control", report.control_socket.clone());
+    text
+}
+
+/// The processes that took most CPU over the last minute, from the log. Nothing where the log cannot tell.
+fn top_processes(state_folder: &Path, now_ms: i64) -> String {
+    let range = Range::new(now_ms - TOP_RANGE_MS, now_ms);
+    let ranked = Reader::open(state_folder)
+        .map_err(anyhow::Error::from)
+        .and_then(|reader| Ok(reader.top(range, "process.cpu.utilization", EntityKind::Process, TOP)?));
+    match ranked {
+        Ok(ranked) if !ranked.is_empty() => {
+            let mut text = "\nlast minute  share of CPU  process\n".to_owned();
+            for one in &ranked {
+                let _ = writeln!(text, "{:>23}  {}", percent(Some(one.mean)), process_name(one));
+            }
+            text
+        }
+        _ => String::new(),
+    }
+}
+
+fn process_name(ranked: &Ranked) -> String {
+    let pid = match &ranked.entity {
+        watchkeeper_core::Entity::Process(key) => format!(" (pid {})", key.pid),
+        _ => String::new(),
+    };
+    let program = ranked.image.as_ref().map_or("unknown", |image| image.program.as_str());
+    format!("{}{pid}", clean(program, 80))
+}
+
+/// No watch answers: what is known from the log.
+fn not_running(state_folder: &Path, zone: &TimeZone) -> String {
+    let mut text = format!("watch         unknown: no watch is running on {}\n", state_folder.display());
+    let coverage = Reader::open(state_folder)
+        .map_err(anyhow::Error::from)
+        .and_then(|reader| Ok(reader.coverage(Range::new(0, i64::MAX))?));
+    match coverage {
+        Ok(coverage) => {
+            if let (Some(first), Some(last)) = (coverage.first_ms, coverage.last_ms) {
+                let (first, last) = (local_time(first, zone), local_time(last, zone));
+                let _ = writeln!(text, "log           {} looks from {first} to {last}", coverage.ticks);
+            }
+        }
+        Err(error) => {
+            let _ = writeln!(text, "log           {error:#}");
+        }
+    }
+    text.push_str("start it with `watchkeeper run`\n");
+    text
+}

@@ -1,0 +1,204 @@
+//! The configuration: what can be set, reading it from file, environment and flags, and saying what is wrong with it.
+//!
+//! The libraries own their sections as plain structs and know neither TOML nor places. Here texts become one tree whose
+//! values know where they were written ([`load`]), the tree is compared with the schema, read into [`Config`], checked
+//! by every section, and each mistake is shown at its place ([`ConfigError`]).
+
+mod diagnostic;
+mod document;
+mod environment;
+pub mod files;
+mod inner;
+mod inspect;
+mod load;
+mod manual;
+mod mask;
+mod nearest;
+mod rules;
+mod safety;
+mod secrets;
+mod shape;
+mod source_map;
+mod tree;
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::LevelFilter;
+use watchkeeper_analyze::{RuleConfig, RulesConfig};
+use watchkeeper_collect::CollectConfig;
+use watchkeeper_core::text::clean;
+use watchkeeper_core::{Problem, Validate};
+use watchkeeper_notify::{RouteConfig, Routes, SmtpConfig};
+use watchkeeper_store::StoreConfig;
+
+pub use diagnostic::ConfigError;
+pub use document::{default_document, effective_document};
+pub use load::{Loaded, Sources, load};
+pub use manual::manual;
+pub use rules::effective_rules;
+
+/// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
+/// machine and prints incidents.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// This machine.
+    pub host: HostConfig,
+    /// How the machine is read.
+    pub collect: CollectConfig,
+    /// Where the log lies, how large it may grow, how long things are kept.
+    pub store: StoreConfig,
+    /// Mail channels, one table each. The name is the user's choice; routes refer to it.
+    pub smtp: BTreeMap<String, SmtpConfig>,
+    /// Who is told what, one table each, asked in this order. Without a route nobody gets a message.
+    pub route: Vec<RouteConfig>,
+    /// Which of the shipped rules are in force.
+    pub rules: RulesConfig,
+    /// Rules of your own, one table each. A rule with the id of a shipped one takes its place.
+    pub rule: Vec<RuleConfig>,
+    /// Messages of the program itself.
+    pub log: LogConfig,
+}
+
+/// This machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostConfig {
+    /// Name of this machine in incidents and messages. Default: the host name of the operating system.
+    /// Example: `name = "db1"`.
+    pub name: Option<String>,
+    /// Labels that every incident of this machine carries; routes can look at them.
+    /// Default: none. Example: `labels = { env = "prod", team = "data" }`.
+    pub labels: BTreeMap<String, String>,
+    /// Zone of the times that people see, and of "this hour" in "usual at this hour": a name of the IANA time zone
+    /// database. Default: the zone of the operating system. Example: `time_zone = "Europe/Berlin"`.
+    pub time_zone: Option<String>,
+}
+
+/// Messages of the program itself, written to standard error or the systemd journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// The least important messages that are written. Default: `"info"`. Example: `level = "debug"`.
+    pub level: LogLevel,
+    /// The form of messages on standard error. Default: `"text"`. Example: `format = "json"`.
+    pub format: LogFormat,
+}
+
+/// How important a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Something did not work.
+    Error,
+    /// Something will not work, or works in part.
+    Warn,
+    /// What the watch does.
+    #[default]
+    Info,
+    /// How it does it.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+impl LogLevel {
+    /// The level as the logging library names it.
+    pub fn filter(self) -> LevelFilter {
+        match self {
+            Self::Error => LevelFilter::ERROR,
+            Self::Warn => LevelFilter::WARN,
+            Self::Info => LevelFilter::INFO,
+            Self::Debug => LevelFilter::DEBUG,
+            Self::Trace => LevelFilter::TRACE,
+        }
+    }
+}
+
+/// The form of messages on standard error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object in each line.
+    Json,
+}
+
+impl HostConfig {
+    /// The zone of local times: the configured one, else the system's, else UTC.
+    pub fn zone(&self) -> Result<TimeZone, Problem> {
+        let Some(name) = &self.time_zone else { return Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)) };
+        TimeZone::get(name).map_err(|_| {
+            let problem = Problem::new("time_zone", format!("there is no time zone `{}` here", clean(name, 100)));
+            if name != "UTC" && jiff::tz::db().is_definitively_empty() {
+                problem.help("this machine has no time zone database; install the package tzdata")
+            } else {
+                problem.help("write a name such as \"Europe/Berlin\" or \"UTC\"")
+            }
+        })
+    }
+}
+
+impl Validate for HostConfig {
+    fn validate(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Some(name) = &self.name {
+            if name.trim().is_empty() {
+                problems.push(Problem::new("name", "the name of the host is empty").help("leave the key out"));
+            } else if name.chars().any(char::is_control) {
+                problems.push(Problem::new("name", "the name of the host has control characters in it"));
+            } else if name.chars().count() > LONGEST_NAME {
+                let message = format!("the name of the host is longer than {LONGEST_NAME} characters");
+                problems.push(Problem::new("name", message));
+            }
+        }
+        for (name, value) in &self.labels {
+            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            if !plain || name.as_bytes()[0].is_ascii_digit() {
+                let message = "the name of a label has letters, digits and `_`, and begins with no digit";
+                problems.push(Problem::new(format!("labels.{name}"), message));
+            }
+            if value.chars().any(char::is_control) {
+                problems.push(Problem::new(format!("labels.{name}"), "a label has control characters in it"));
+            }
+        }
+        problems.extend(self.zone().err());
+        problems
+    }
+}
+
+/// Longest name of a host in characters; DNS allows 253.
+const LONGEST_NAME: usize = 253;
+
+impl Config {
+    /// Everything that is wrong, rules and routes compiled as a try. `channels` are the names that routes may use.
+    fn problems(&self, channels: &[String]) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut add = |prefix: &str, found: Vec<Problem>| {
+            problems.extend(found.into_iter().map(|problem| problem.under(prefix)));
+        };
+        add("host", self.host.validate());
+        add("collect", self.collect.validate());
+        add("store", self.store.validate());
+        for (name, smtp) in &self.smtp {
+            add(&format!("smtp.{name}"), smtp.validate());
+        }
+        add("route", Routes::compile(&self.route, channels).err().unwrap_or_default());
+        problems.extend(effective_rules(self).err().unwrap_or_default());
+        problems
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self) -> Vec<Problem> {
+        self.problems(&self.smtp.keys().cloned().collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests;

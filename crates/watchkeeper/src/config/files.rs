@@ -1,0 +1,125 @@
+//! Which configuration file is read, and reading it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use watchkeeper_core::text::clean;
+
+use super::diagnostic::ConfigError;
+use super::load::SourceFile;
+use super::safety;
+
+/// Name of the file in the platform's folders.
+pub const FILE_NAME: &str = "watchkeeper.toml";
+/// The variable that names the file.
+pub const VARIABLE: &str = "WATCHKEEPER_CONFIG";
+/// The largest file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// Why a file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Named by `--config`.
+    Flag,
+    /// Named by `WATCHKEEPER_CONFIG`.
+    Variable,
+    /// The platform's folder; it may be missing.
+    Platform,
+}
+
+impl Reason {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Flag => "named by --config",
+            Self::Variable => "named by WATCHKEEPER_CONFIG",
+            Self::Platform => "the default place",
+        }
+    }
+}
+
+/// The file that counts, and why. `None`: this user has no home folder. The current folder is never looked at.
+pub fn candidate(config: Option<&Path>) -> Option<(PathBuf, Reason)> {
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
+    match (config, variable) {
+        // The command line library hands the variable over as if it was the flag.
+        (Some(path), Some(variable)) if path == variable => Some((variable, Reason::Variable)),
+        (Some(path), _) => Some((path.to_owned(), Reason::Flag)),
+        (None, Some(variable)) => Some((variable, Reason::Variable)),
+        (None, None) => platform_folder().map(|folder| (folder.join(FILE_NAME), Reason::Platform)),
+    }
+}
+
+/// Where the platform keeps configuration: `/etc/watchkeeper` for root, the user's own folder for others.
+fn platform_folder() -> Option<PathBuf> {
+    #[cfg(unix)]
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/etc/watchkeeper"));
+    }
+    directories::ProjectDirs::from("", "", "watchkeeper").map(|project| project.config_dir().to_owned())
+}
+
+/// Reads the file that counts; `None` if the default one does not exist.
+///
+/// # Errors
+/// A sentence that says why it cannot be used.
+pub fn find(config: Option<&Path>) -> Result<Option<SourceFile>, ConfigError> {
+    let Some((path, reason)) = candidate(config) else { return Ok(None) };
+    match read(&path) {
+        Ok(text) => Ok(Some(SourceFile { path, text })),
+        Err(Unreadable::Missing) if reason == Reason::Platform => Ok(None),
+        Err(Unreadable::Missing) => {
+            let message = format!("the configuration file {} does not exist", shown(&path));
+            let help = format!("it is {}; `watchkeeper config default` writes one to start from", reason.words());
+            Err(ConfigError::sentence(message, Some(help)))
+        }
+        Err(Unreadable::Because(error)) => Err(error),
+    }
+}
+
+enum Unreadable {
+    Missing,
+    Because(ConfigError),
+}
+
+fn shown(path: &Path) -> String {
+    clean(&path.display().to_string(), 300)
+}
+
+fn read(path: &Path) -> Result<String, Unreadable> {
+    let wrong = |what: &str, help: Option<String>| {
+        Unreadable::Because(ConfigError::sentence(format!("the configuration file {} {what}", shown(path)), help))
+    };
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => Unreadable::Missing,
+        ErrorKind::PermissionDenied => wrong(
+            "cannot be read: permission denied",
+            Some("it, and the folders above it, must be readable for the user that Watchkeeper runs as".to_owned()),
+        ),
+        _ => wrong(&format!("cannot be read: {error}"), None),
+    };
+    let kind = path.metadata().map_err(failed)?;
+    if kind.is_dir() {
+        let help = format!("name the file in it, such as {}", shown(&path.join(FILE_NAME)));
+        return Err(wrong("is a folder", Some(help)));
+    }
+    if !kind.is_file() {
+        // A pipe would be waited for without an end.
+        return Err(wrong("is not a regular file", None));
+    }
+    let mut file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    safety::refuse_writable(path, &metadata, "configuration file")
+        .map_err(|refusal| Unreadable::Because(ConfigError::sentence(refusal.message, Some(refusal.help))))?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(wrong("is larger than 1 MiB", None));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].split(|b| *b == b'\n').count();
+        wrong(&format!("is not valid UTF-8 in line {line}"), Some("save it as UTF-8".to_owned()))
+    })
+}

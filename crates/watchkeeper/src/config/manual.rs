@@ -1,0 +1,158 @@
+//! `docs/configuration.md`, written from the schema.
+
+use std::fmt::Write as _;
+
+use super::document::{example_name, is_empty, json_as_toml};
+use super::load::SHAPE;
+use super::shape::{Field, Format, Shape, Table};
+
+/// The reference manual of the configuration in Markdown.
+pub fn manual() -> String {
+    let mut text = String::from(PREFACE);
+    if let Shape::Table(table) = &*SHAPE {
+        for field in &table.fields {
+            section(&mut text, &field.name, field);
+        }
+    }
+    text
+}
+
+const PREFACE: &str = r#"# Configuration
+
+<!-- Written by `watchkeeper config docs` from the doc comments of the configuration; do not edit by hand. -->
+
+Watchkeeper runs without any configuration. What you want otherwise goes into a file in [TOML](https://toml.io); everything
+in it is optional. `watchkeeper config default` prints a file with all keys, `watchkeeper config check` says whether a
+file is right, `watchkeeper config show` prints what is in force and where each value was written, and
+`watchkeeper config schema` prints a JSON schema for editors.
+
+## Where settings come from
+
+The first of these files that is named is read, and only that one; the current folder is never looked at:
+
+1. `--config FILE`
+2. the variable `WATCHKEEPER_CONFIG`
+3. `/etc/watchkeeper/watchkeeper.toml` for root, the user's configuration folder for others (on Linux
+   `~/.config/watchkeeper/watchkeeper.toml`); it may be missing
+
+`watchkeeper config path` says which one it is. Run as root, Watchkeeper refuses a file that others can write or whose
+folders they can change, and says which command mends it.
+
+Every key can also be set in the environment: `WATCHKEEPER_SECTION__KEY`, in capitals, with `_` for `-` and two underscores
+between the parts. `WATCHKEEPER_COLLECT__INTERVAL=5s` is `[collect] interval = "5s"`, and
+`WATCHKEEPER_SMTP__MAIL__SERVER=smtp.example.com:587` sets the server of `[smtp.mail]`. The value is read as TOML, and if
+it is none, as a text, so that plain texts need no quotes. Entries of `[[route]]` and `[[rule]]` cannot be set this way. A
+variable that fits no key is an error.
+
+Flags win over the environment, the environment over the file, the file over the defaults.
+
+## Secrets
+
+A secret is never written in the configuration. A key that needs one takes where it is to be found:
+
+```toml
+password = { env = "SMTP_PASSWORD" }             # a variable of the environment
+password = { file = "/etc/watchkeeper/smtp" }    # a file; a line end after the secret is not part of it
+```
+
+The file must not be readable by others (`chmod 600`); the group root may read it, as with systemd's credentials.
+
+## Values
+
+| kind | written |
+|---|---|
+| duration | a text: numbers with `ms`, `s`, `m` (or `min`), `h`, `d`, such as `"500ms"`, `"90s"`, `"1h30m"`, `"30d"` |
+| size | a text: a number with `B`, `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (of 1024), such as `"2GiB"` |
+| word | a text, one of those listed |
+"#;
+
+fn section(text: &mut String, path: &str, field: &Field) {
+    let (header, table) = match &field.shape {
+        Shape::Table(table) => (format!("[{path}]"), table),
+        Shape::Map(item) | Shape::List(item) => match &**item {
+            Shape::Table(table) if matches!(field.shape, Shape::Map(_)) => (format!("[{path}.NAME]"), table),
+            Shape::Table(table) => (format!("[[{path}]]"), table),
+            _ => return,
+        },
+        _ => return,
+    };
+    let _ = write!(text, "\n## `{header}`\n\n");
+    let _ = writeln!(text, "{}", if field.help.is_empty() { &table.help } else { &field.help });
+    if matches!(field.shape, Shape::Map(_)) {
+        let _ = write!(text, "\nFor example `[{path}.{}]`. ", example_name(path));
+        let _ = writeln!(text, "{}", table.help);
+    }
+    keys(text, path, table, "###");
+}
+
+fn keys(text: &mut String, path: &str, table: &Table, heading: &str) {
+    for field in &table.fields {
+        match &field.shape {
+            Shape::Table(inner) => keys_below(text, &format!("{path}.{}", field.name), field, inner),
+            _ => key(text, field, heading),
+        }
+    }
+}
+
+fn keys_below(text: &mut String, path: &str, field: &Field, table: &Table) {
+    let _ = write!(text, "\n### `[{path}]`\n\n");
+    let _ = writeln!(text, "{}", if field.help.is_empty() { &table.help } else { &field.help });
+    keys(text, path, table, "####");
+}
+
+fn key(text: &mut String, field: &Field, heading: &str) {
+    let _ = write!(text, "\n{heading} `{}`\n\n", field.name);
+    let _ = write!(text, "*{}*", kind(&field.shape));
+    let documented = field.help.contains("Default: ") || field.help.contains("by default");
+    match field.default.as_ref().filter(|value| !is_empty(value)).and_then(json_as_toml) {
+        Some(_) if documented => {}
+        Some(default) => {
+            let _ = write!(text, ", default `{default}`");
+        }
+        None if field.required => text.push_str(", required"),
+        None => {}
+    }
+    text.push('\n');
+    if !field.help.is_empty() {
+        let _ = write!(text, "\n{}\n", field.help);
+    }
+    match &field.shape {
+        Shape::Word(words) => {
+            text.push('\n');
+            for word in words {
+                let help = if word.help.is_empty() { String::new() } else { format!(": {}", word.help) };
+                let _ = writeln!(text, "- `\"{}\"`{help}", word.word);
+            }
+        }
+        Shape::List(item) | Shape::Map(item) => {
+            if let Shape::Table(table) = &**item {
+                text.push_str("\nKeys of each entry:\n\n");
+                for inner in &table.fields {
+                    let _ = writeln!(text, "- `{}` (*{}*): {}", inner.name, kind(&inner.shape), inner.help);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn kind(shape: &Shape) -> String {
+    match shape {
+        Shape::Text(Format::Plain) => "text".to_owned(),
+        Shape::Text(Format::Duration) => "duration".to_owned(),
+        Shape::Text(Format::Size) => "size".to_owned(),
+        Shape::Integer { minimum: Some(low), maximum: Some(high) } => format!("whole number, {low} to {high}"),
+        Shape::Integer { .. } => "whole number".to_owned(),
+        Shape::Number => "number".to_owned(),
+        Shape::Boolean => "true or false".to_owned(),
+        Shape::Word(_) => "word".to_owned(),
+        Shape::Secret => "source of a secret".to_owned(),
+        Shape::List(item) => match kind(item).as_str() {
+            "table" => "list of tables".to_owned(),
+            kind => format!("list of {kind}s"),
+        },
+        Shape::Map(item) => format!("table of {}s", kind(item)),
+        Shape::Table(_) => "table".to_owned(),
+        Shape::Any => "value".to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! The rules in force: the shipped ones without those that are disabled or replaced, then the user's own.
+
+use watchkeeper_analyze::{Rule, RuleConfig, RuleFile, compile, compile_shipped, effective};
+use watchkeeper_core::Problem;
+
+use super::Config;
+use super::nearest::nearest;
+
+/// The shipped rules: name of the file in `rules/`, content.
+const SHIPPED: [(&str, &str); 2] = [
+    ("filesystem.toml", include_str!("../../../../rules/filesystem.toml")),
+    ("host.toml", include_str!("../../../../rules/host.toml")),
+];
+
+/// The shipped rules as they are written. A test reads and compiles every file; one that could not be read would be
+/// left out here rather than end the watch.
+fn shipped() -> Vec<RuleConfig> {
+    let files = SHIPPED.iter().filter_map(|(_, text)| toml::from_str::<RuleFile>(text).ok());
+    files.flat_map(|file| file.rule).collect()
+}
+
+/// The rules in force, shipped ones first.
+///
+/// # Errors
+/// Everything that is wrong with `[rules]` and `[[rule]]`, with key paths from the root of the configuration.
+pub fn effective_rules(config: &Config) -> Result<Vec<Rule>, Vec<Problem>> {
+    let interval_ms = config.collect.interval.ms();
+    let mut problems = Vec::new();
+    let mut keep = |found: Vec<Problem>, prefix: &str| {
+        problems.extend(found.into_iter().map(|problem| problem.under(prefix)));
+        Vec::new()
+    };
+    let shipped = compile_shipped(&shipped(), interval_ms).unwrap_or_else(|found| keep(found, "shipped"));
+    let ids: Vec<String> = shipped.iter().map(|rule| rule.id.clone()).collect();
+    let own = compile(&config.rule, interval_ms).unwrap_or_else(|found| keep(found, "rule"));
+    let rules = effective(shipped, own, &config.rules).unwrap_or_else(|found| {
+        keep(found.into_iter().map(|problem| with_suggestion(problem, config, &ids)).collect(), "rules")
+    });
+    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+}
+
+/// What was probably meant by an unknown id in `disable`.
+fn with_suggestion(problem: Problem, config: &Config, shipped: &[String]) -> Problem {
+    let index = problem.key_path.rsplit('.').next().and_then(|index| index.parse::<usize>().ok());
+    let Some(id) = index.and_then(|index| config.rules.disable.get(index)) else { return problem };
+    if let Some(near) = nearest(id, shipped.iter().cloned()) {
+        problem.help(format!("did you mean `{near}`?"))
+    } else if config.rule.iter().any(|rule| rule.id == *id) {
+        problem.help("it is a rule of your own: remove its [[rule]] instead")
+    } else {
+        problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_file_is_built_in_and_right() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        files.sort();
+        assert_eq!(files, SHIPPED.map(|(name, _)| name));
+        for (name, text) in SHIPPED {
+            let file: RuleFile = toml::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            compile(&file.rule, 1_000).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+        }
+    }
+
+    #[test]
+    fn rules_are_replaced_and_disabled_by_their_id() {
+        let config = |text: &str| toml::from_str::<Config>(text).unwrap();
+        let ids = |text: &str| -> Vec<(String, bool)> {
+            effective_rules(&config(text)).unwrap().into_iter().map(|rule| (rule.id, rule.shipped)).collect()
+        };
+        let shipped = ["filesystem-full", "filesystem-full-critical", "host-cpu", "host-memory"];
+        assert_eq!(ids(""), shipped.map(|id| (id.to_owned(), true)));
+        let disabled = ids("rules.disable = [\"host-cpu\"]");
+        assert!(!disabled.contains(&("host-cpu".to_owned(), true)), "{disabled:?}");
+        assert_eq!(disabled.len(), 3);
+        let replaced = ids("[[rule]]\nid = \"host-cpu\"\nwhen = 'system.cpu.utilization > \"50%\"'");
+        assert!(!replaced.contains(&("host-cpu".to_owned(), true)), "{replaced:?}");
+        assert_eq!(replaced.last(), Some(&("host-cpu".to_owned(), false)));
+    }
+}

@@ -1,0 +1,281 @@
+//! How the running watch is: written by its stages, read by `status`.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use watchkeeper_core::Gap;
+
+/// What `status` says first, and its exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Everything works.
+    Ok,
+    /// Something is lost or late; the watch goes on.
+    Warning,
+    /// A promise is broken: the log or alerts are not written, or nobody looks.
+    Critical,
+    /// No watch answers.
+    Unknown,
+}
+
+impl Level {
+    /// Exit code of `status`.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Critical => 2,
+            Self::Unknown => 3,
+        }
+    }
+
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// How bad.
+    pub level: Level,
+    /// What, and what to do about it.
+    pub text: String,
+}
+
+/// How a channel does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelReport {
+    /// Messages accepted by the peer since the start.
+    pub sent: u64,
+    /// Last acceptance, milliseconds UTC.
+    pub last_sent_ms: Option<i64>,
+    /// Since when every attempt failed, milliseconds UTC.
+    pub failing_since_ms: Option<i64>,
+    /// The last answer that was no acceptance.
+    pub last_error: Option<String>,
+}
+
+/// Everything `status` shows of a running watch. Sent over the control socket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of the running program.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Name of the host.
+    pub host: String,
+    /// When the watch began, milliseconds UTC.
+    pub started_ms: i64,
+    /// Now, milliseconds UTC.
+    pub now_ms: i64,
+    /// Folder of the store.
+    pub state_folder: String,
+    /// Control socket.
+    pub control_socket: String,
+    /// Configuration file, if one was found.
+    pub config_file: Option<String>,
+    /// How the machine is read.
+    pub tier: String,
+    /// Interval between looks, milliseconds.
+    pub interval_ms: i64,
+    /// What the reader did.
+    pub reader: ReaderHealth,
+    /// What the recorder did.
+    pub recorder: RecorderHealth,
+    /// What the analyst did.
+    pub analyst: AnalystHealth,
+    /// Channels by name.
+    pub channels: BTreeMap<String, ChannelReport>,
+    /// What the outbox holds.
+    pub outbox: OutboxReport,
+    /// What the program itself uses.
+    pub own: OwnUse,
+    /// Everything that is not as it should be, gravest first.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Report {
+    /// The gravest trouble's level.
+    pub fn level(&self) -> Level {
+        self.troubles.iter().map(|trouble| trouble.level).max().unwrap_or(Level::Ok)
+    }
+}
+
+/// What the reader did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReaderHealth {
+    /// Looks taken.
+    pub ticks: u64,
+    /// Looks that were left out because the one before took too long.
+    pub late: u64,
+    /// The last look, milliseconds UTC.
+    pub last_tick_ms: Option<i64>,
+    /// Living processes at the last look.
+    pub processes: Option<u64>,
+    /// Busy share of the machine's CPU over the last interval, 0..1.
+    pub cpu_utilization: Option<f64>,
+    /// Share of memory in use, 0..1.
+    pub memory_utilization: Option<f64>,
+    /// CPU that no process answers for, share of the machine, signed.
+    pub not_attributed: Option<f64>,
+    /// Why there can be such a remainder.
+    pub not_attributed_reasons: Vec<String>,
+    /// What could not be read at the last look.
+    pub gaps: Vec<Gap>,
+    /// Why the last look failed altogether.
+    pub error: Option<String>,
+}
+
+/// What the recorder did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecorderHealth {
+    /// Ticks taken for the log.
+    pub ticks: u64,
+    /// Ticks lost in front of the log.
+    pub dropped: u64,
+    /// Why the last write failed.
+    pub error: Option<String>,
+    /// Bytes of the log on disk.
+    pub log_bytes: u64,
+    /// Bytes free on its filesystem.
+    pub free_bytes: Option<u64>,
+    /// What the store had to say when it was opened: damaged files set aside and the like.
+    pub notices: Vec<String>,
+}
+
+/// What the analyst did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnalystHealth {
+    /// Rules that are evaluated.
+    pub rules: u64,
+    /// Ticks lost in front of the rules.
+    pub dropped: u64,
+    /// Alerts whose condition holds, not yet for long enough.
+    pub pending: u64,
+    /// Alerts that fire.
+    pub firing: u64,
+    /// Incidents that are open: number, severity, title, since when (milliseconds UTC).
+    pub incidents: Vec<OpenIncident>,
+    /// Why alert state is only held in memory, if it is.
+    pub memory_only: Option<String>,
+    /// Why alert state could not be kept at all.
+    pub error: Option<String>,
+}
+
+/// An open incident in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIncident {
+    /// Number for people.
+    pub ticket: Option<i64>,
+    /// How bad.
+    pub severity: String,
+    /// What is wrong, and who does it.
+    pub text: String,
+    /// Since when, milliseconds UTC.
+    pub opened_ms: i64,
+}
+
+/// What the outbox holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboxReport {
+    /// Messages that wait.
+    pub pending: u64,
+    /// Messages that were accepted.
+    pub sent: u64,
+    /// Messages that nobody took.
+    pub dead: u64,
+    /// When the oldest waiting one was planned, milliseconds UTC.
+    pub oldest_pending_ms: Option<i64>,
+}
+
+/// What the program itself uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct OwnUse {
+    /// CPU time since the start, milliseconds.
+    pub cpu_ms: u64,
+    /// Mean share of one core since the start.
+    pub cores: f64,
+    /// Resident memory, bytes.
+    pub resident_bytes: Option<u64>,
+}
+
+/// Health of the stages, shared between them.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// The reader's.
+    pub reader: Mutex<ReaderHealth>,
+    /// The recorder's.
+    pub recorder: Mutex<RecorderHealth>,
+    /// The analyst's.
+    pub analyst: Mutex<AnalystHealth>,
+}
+
+/// Locks, also after a panic elsewhere: health is plain data that is valid at any moment.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Looks at everything and names what is not as it should be, gravest first.
+pub fn troubles(report: &Report) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    let mut say = |level, text: String| found.push(Trouble { level, text });
+    let patience_ms = (3 * report.interval_ms).max(10_000);
+    match report.reader.last_tick_ms {
+        Some(last_ms) if report.now_ms - last_ms > patience_ms => {
+            say(
+                Level::Critical,
+                format!("nobody has looked for {}", watchkeeper_core::text::duration(report.now_ms - last_ms)),
+            );
+        }
+        None => say(Level::Critical, "the machine has not been looked at yet".to_owned()),
+        Some(_) => {}
+    }
+    if let Some(error) = &report.reader.error {
+        say(Level::Critical, format!("the machine cannot be read: {error}"));
+    }
+    if let Some(error) = &report.recorder.error {
+        say(Level::Critical, format!("the log is not written: {error}"));
+    }
+    if let Some(error) = &report.analyst.error {
+        say(Level::Critical, format!("alerts are not kept: {error}"));
+    }
+    if let Some(reason) = &report.analyst.memory_only {
+        say(Level::Critical, format!("alerts are only held in memory: {reason}"));
+    }
+    for (name, channel) in &report.channels {
+        if let (Some(since_ms), Some(error)) = (channel.failing_since_ms, &channel.last_error) {
+            let since = watchkeeper_core::text::duration(report.now_ms - since_ms);
+            say(Level::Warning, format!("channel {name} has failed for {since}: {error}"));
+        }
+    }
+    if report.outbox.dead > 0 {
+        say(
+            Level::Warning,
+            format!("{} messages reached nobody; `watchkeeper incidents list` names them", report.outbox.dead),
+        );
+    }
+    let dropped = report.recorder.dropped + report.analyst.dropped;
+    if dropped > 0 {
+        say(Level::Warning, format!("{dropped} ticks were lost on the way since the start"));
+    }
+    if report.reader.late > report.reader.ticks / 100 {
+        say(
+            Level::Warning,
+            format!("{} of {} looks came too late", report.reader.late, report.reader.ticks + report.reader.late),
+        );
+    }
+    for notice in &report.recorder.notices {
+        say(Level::Warning, notice.clone());
+    }
+    found.sort_by_key(|trouble| std::cmp::Reverse(trouble.level));
+    found
+}

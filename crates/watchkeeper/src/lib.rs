@@ -1,0 +1,18 @@
+//! The program: command line, configuration, wiring. Everything it knows about monitoring is in the other crates.
+//!
+//! It is a library so that the fuzz target of the configuration can reach [`config`]; the binary only calls [`main`].
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod cli;
+mod command;
+pub mod config;
+mod control;
+mod health;
+mod logging;
+mod mailbox;
+mod paths;
+mod settings;
+
+pub use cli::main;

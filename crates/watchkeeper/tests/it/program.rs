@@ -1,0 +1,160 @@
+//! The real binary with a folder, a configuration and an environment of its own.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The password that test servers take.
+pub const PASSWORD: &str = "correct-horse-battery";
+
+/// A place to run the program in.
+pub struct Program {
+    folder: tempfile::TempDir,
+}
+
+/// What a command said.
+#[derive(Debug)]
+pub struct Said {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A running watch; killed when it is dropped.
+pub struct Watch {
+    child: Child,
+}
+
+impl Program {
+    /// With this configuration.
+    pub fn new(configuration: &str) -> Self {
+        let program = Self { folder: tempfile::tempdir().expect("a folder") };
+        program.configure(configuration);
+        program
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, configuration: &str) {
+        let file = self.config_file();
+        fs::write(&file, configuration).expect("the configuration is written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the configuration is ours");
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("watchkeeper.toml")
+    }
+
+    pub fn state_folder(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// A call of the program that knows nothing of the machine's own configuration.
+    pub fn call(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_watchkeeper"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.folder.path())
+            .env("WATCHKEEPER_CONFIG", self.config_file())
+            .env("WATCHKEEPER_STORE__PATH", self.state_folder())
+            .env("TEST_SMTP_PASSWORD", PASSWORD)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn command(&self, arguments: &[&str]) -> Said {
+        said(self.call(arguments))
+    }
+
+    /// Starts the watch and waits until it answers.
+    pub fn run(&self) -> Watch {
+        let log = fs::File::create(self.folder.path().join("watch.log")).expect("a log file");
+        let mut call = self.call(&["run", "--log-level", "debug"]);
+        call.stdout(log.try_clone().expect("the log file twice")).stderr(log);
+        let mut watch = Watch { child: call.spawn().expect("the watch starts") };
+        self.wait_for(Duration::from_secs(30), "an answer of the watch", || {
+            if let Ok(Some(status)) = watch.child.try_wait() {
+                panic!("the watch ended with {status}:\n{}", self.log());
+            }
+            let answer = self.command(&["status"]);
+            answer.stdout.starts_with("watch ") && answer.status.code() != Some(3)
+        });
+        watch
+    }
+
+    /// What the watch wrote to its outputs.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("watch.log")).unwrap_or_default()
+    }
+
+    /// Waits until it is so.
+    pub fn wait_for(&self, patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+        let until = Instant::now() + patience;
+        while !is_so() {
+            assert!(Instant::now() < until, "waited {patience:?} in vain for {what}; the watch said:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until the status is so.
+    pub fn wait_for_status(&self, patience: Duration, is_so: impl Fn(&serde_json::Value) -> bool) {
+        self.wait_for(patience, "a status", || {
+            serde_json::from_str(&self.command(&["status", "--json"]).stdout).is_ok_and(|status| is_so(&status))
+        });
+    }
+}
+
+/// Runs a call to its end.
+pub fn said(mut call: Command) -> Said {
+    let output = call.output().expect("the program starts");
+    Said {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).expect("standard output is text"),
+        stderr: String::from_utf8(output.stderr).expect("standard error is text"),
+    }
+}
+
+impl Watch {
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the signal is sent");
+    }
+
+    /// SIGTERM; says whether it ended with code 0 in time.
+    pub fn terminate(&mut self, patience: Duration) -> bool {
+        self.signal(Signal::TERM);
+        let until = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the watch can be waited for") {
+                return status.success();
+            }
+            if Instant::now() >= until {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
