@@ -1,6 +1,9 @@
 //! Tests of the whole: the rules of the house, and the real binary on real input.
 
+mod burner;
 mod config_command;
+mod peer;
 mod program;
 mod refusals;
 mod tidy;
+mod watch;

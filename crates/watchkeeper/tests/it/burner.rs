@@ -1,0 +1,47 @@
+//! A process that burns CPU under a name of its own.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The program a burner counts as.
+pub const NAME: &str = "burn-the-core";
+
+/// One burner at a time: two would share a core on a small machine.
+static CORE: Mutex<()> = Mutex::new(());
+
+/// Burns one core until it is dropped.
+pub struct Burner {
+    child: Child,
+    _core: MutexGuard<'static, ()>,
+}
+
+impl Burner {
+    /// Starts a copy of `yes` under another name; its output goes nowhere. As root it gets its core even while other tests
+    /// compute.
+    pub fn start(folder: &Path) -> Self {
+        let core = CORE.lock().unwrap_or_else(PoisonError::into_inner);
+        let program = folder.join(NAME);
+        std::fs::copy("/usr/bin/yes", &program).expect("a copy of yes");
+        let child = Command::new("nice")
+            .args(["-n", "-15"])
+            .arg(program)
+            .stdout(Stdio::null())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the burner starts");
+        Self { child, _core: core }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Burner {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
