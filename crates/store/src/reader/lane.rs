@@ -50,8 +50,9 @@ impl Choice {
 
 /// A lane whose kind does not matter.
 pub(super) trait AnyLane {
-    /// Brings the items to a tick. `gone` are those that ended before it.
-    fn step(&mut self, connection: &Connection, tick: &TickRow, gone: &[i64]) -> rusqlite::Result<()>;
+    /// Brings the items to a tick. `gone` are those that ended before it. Ticks that are not shown come first; only what
+    /// is left of their rows counts.
+    fn step(&mut self, connection: &Connection, tick: &TickRow, gone: &[i64], is_shown: bool) -> rusqlite::Result<()>;
     fn lend(&mut self, snapshot: &mut Snapshot, tick: &TickRow);
     fn take_back(&mut self, snapshot: &mut Snapshot);
     /// The slots of the items, in their order.
@@ -77,8 +78,10 @@ pub(super) struct Lane<'s, K: Kind> {
     slot_of: HashMap<i64, u32>,
     /// Slots that had a row in the last tick.
     moved: Vec<u32>,
-    /// Slots that came in this tick.
+    /// Slots that came in this tick; at the first tick that is shown, all that are there.
     pub(super) appeared: Vec<u32>,
+    /// A tick was shown.
+    has_begun: bool,
 }
 
 impl<'s, K: Kind> Lane<'s, K> {
@@ -98,6 +101,7 @@ impl<'s, K: Kind> Lane<'s, K> {
             slot_of: HashMap::new(),
             moved: Vec::new(),
             appeared: Vec::new(),
+            has_begun: false,
         })
     }
 
@@ -131,14 +135,27 @@ impl<'s, K: Kind> Lane<'s, K> {
         K::LAYOUT.columns.len()
     }
 
-    fn settle(&mut self) {
-        for slot in std::mem::take(&mut self.moved) {
+    fn settle(&mut self, is_shown: bool) {
+        let mut moved = std::mem::take(&mut self.moved);
+        for slot in moved.drain(..) {
             if let Some(place) = self.places[slot as usize] {
                 let cells = &mut self.cells[place * Self::width()..][..Self::width()];
                 rest(K::LAYOUT.columns, cells);
-                K::fill(&mut self.items[place], cells);
+                if is_shown {
+                    K::fill(&mut self.items[place], cells);
+                }
             }
         }
+        self.moved = moved;
+    }
+
+    /// Before the first tick that is shown: the items have not followed the rows so far.
+    fn catch_up(&mut self) {
+        for (item, cells) in self.items.iter_mut().zip(self.cells.chunks_exact(Self::width())) {
+            K::fill(item, cells);
+        }
+        self.appeared.clone_from(&self.slots);
+        self.has_begun = true;
     }
 
     fn clear(&mut self) {
@@ -161,7 +178,7 @@ impl<'s, K: Kind> Lane<'s, K> {
         self.cells.truncate(last * Self::width());
     }
 
-    fn apply(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    fn apply(&mut self, connection: &Connection, is_shown: bool) -> rusqlite::Result<()> {
         let Some(row) = self.rows.get() else { return Ok(()) };
         let id = row.get(1)?;
         // The cells go to the end first: a row of an entity without a name is dropped from there.
@@ -183,20 +200,22 @@ impl<'s, K: Kind> Lane<'s, K> {
             self.appeared.push(slot);
             self.items.len() - 1
         };
-        K::fill(&mut self.items[place], &self.cells[place * Self::width()..][..Self::width()]);
+        if is_shown {
+            K::fill(&mut self.items[place], &self.cells[place * Self::width()..][..Self::width()]);
+        }
         self.moved.push(slot);
         Ok(())
     }
 }
 
 impl<K: Kind> AnyLane for Lane<'_, K> {
-    fn step(&mut self, connection: &Connection, tick: &TickRow, gone: &[i64]) -> rusqlite::Result<()> {
+    fn step(&mut self, connection: &Connection, tick: &TickRow, gone: &[i64], is_shown: bool) -> rusqlite::Result<()> {
         self.appeared.clear();
         if tick.is_key {
             self.moved.clear();
             self.clear();
         } else {
-            self.settle();
+            self.settle(is_shown);
             for id in gone {
                 if let Some(slot) = self.slot_of.get(id).copied() {
                     self.remove(slot);
@@ -205,10 +224,13 @@ impl<K: Kind> AnyLane for Lane<'_, K> {
         }
         while let Some(row_tick) = self.row_tick.filter(|row_tick| *row_tick <= tick.id) {
             if row_tick == tick.id {
-                self.apply(connection)?;
+                self.apply(connection, is_shown)?;
             }
             self.rows.advance()?;
             self.row_tick = self.rows.get().map(|row| row.get(0)).transpose()?;
+        }
+        if is_shown && !self.has_begun {
+            self.catch_up();
         }
         Ok(())
     }

@@ -108,8 +108,9 @@ pub(super) fn replay(
         let tick = file.tick(row)?;
         let gone = gone.take(tick.id, |row| Ok((row.get::<_, String>(1)?, row.get::<_, i64>(2)?)))?;
         let exits = ended.take(tick.id, exit)?;
-        stage.step(&tick, &gone, exits)?;
-        if tick.id >= first {
+        let is_shown = tick.id >= first;
+        stage.step(&tick, &gone, exits, is_shown)?;
+        if is_shown {
             stage.show(&tick, kind, &mut each);
         }
     }
@@ -214,17 +215,26 @@ struct Stage<'s> {
 }
 
 impl Stage<'_> {
-    fn step(&mut self, tick: &TickRow, gone: &[(String, i64)], exits: Vec<StoredExit>) -> rusqlite::Result<()> {
+    fn step(
+        &mut self,
+        tick: &TickRow,
+        gone: &[(String, i64)],
+        exits: Vec<StoredExit>,
+        is_shown: bool,
+    ) -> rusqlite::Result<()> {
         for part in &mut self.parts {
             let word = part.kind().word();
             let gone: Vec<i64> = gone.iter().filter(|(kind, _)| kind == word).map(|(_, id)| *id).collect();
-            part.step(self.connection, tick, &gone)?;
+            part.step(self.connection, tick, &gone, is_shown)?;
         }
         let Some(lane) = &mut self.processes else { return Ok(()) };
         let word = EntityKind::Process.word();
         let mut ended: Vec<i64> = gone.iter().filter(|(kind, _)| kind == word).map(|(_, id)| *id).collect();
         ended.extend(exits.iter().map(|exit| exit.process));
-        lane.step(self.connection, tick, &ended)?;
+        lane.step(self.connection, tick, &ended, is_shown)?;
+        if !is_shown {
+            return Ok(());
+        }
         for slot in self.lives.advance(tick.id) {
             if let Some(process) = lane.item_mut(slot) {
                 self.lives.dress(slot, process);
