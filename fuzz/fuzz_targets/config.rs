@@ -1,7 +1,5 @@
 //! The configuration file, from text to checked settings: no panic, an error is a text that a terminal can show, and what is
 //! accepted reads back the same from the document that `config show` prints.
-//!
-//! The configuration belongs to the binary, so its files are compiled into this program as well.
 #![no_main]
 
 use std::fs::{self, Permissions};
@@ -10,15 +8,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-
-#[allow(dead_code, unused_imports, reason = "the binary uses more of it than this program")]
-#[rustfmt::skip] // formatted where it belongs
-#[path = "../../crates/watchkeeper/src"]
-mod binary {
-    pub mod config;
-}
-
-use binary::config::{ConfigError, Loaded, Sources, effective_document, load};
+use watchkeeper::config::{ConfigError, Loaded, Sources, effective_document, load};
 
 /// A file of our own that nobody else may write, below the folder for temporary files.
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
