@@ -1,3 +1,5 @@
+//! Restarts of the watch: what goes on, what begins anew, what ends.
+
 use watchkeeper_core::port::{Durability, Receipt};
 use watchkeeper_core::{AlertState, Entity};
 

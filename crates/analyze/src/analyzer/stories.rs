@@ -1,3 +1,5 @@
+//! Stories of single alerts, and the life of an alert against a naive model.
+
 use proptest::prelude::*;
 use watchkeeper_core::snapshot::TickFlags;
 use watchkeeper_core::{AlertState, Entity};
