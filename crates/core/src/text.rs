@@ -31,13 +31,18 @@ pub fn clean(foreign: &str, limit: usize) -> String {
         }
         match c {
             '\t' | '\n' | '\r' => text.push(' '),
-            c if c.is_control() || is_invisible(c) => {
+            c if is_active(c) => {
                 let _ = write!(text, "\\u{{{:x}}}", c as u32);
             }
             c => text.push(c),
         }
     }
     text
+}
+
+/// Characters that a terminal acts on instead of showing them: control characters, and those that hide or reorder text.
+pub fn is_active(c: char) -> bool {
+    c.is_control() || is_invisible(c)
 }
 
 /// Characters that have no width or change the direction of what follows.

@@ -101,7 +101,7 @@ pub fn main() -> ExitCode {
             error.print();
             return MISUSED;
         }
-        eprintln!("error: {error:#}");
+        command::complain(&format!("{error:#}"));
         FAILED
     }))
 }

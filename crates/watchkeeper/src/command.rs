@@ -6,7 +6,10 @@ pub mod notify;
 pub mod run;
 pub mod status;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
+
+use watchkeeper_core::text::is_active;
 
 /// Writes an answer to standard output. A reader who has seen enough (`| head`) is no failure.
 pub fn print(text: &str) -> anyhow::Result<()> {
@@ -16,7 +19,42 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// Writes an answer as JSON for programs.
+/// Writes an answer as JSON for programs. Foreign text in it may still meet a terminal: what a terminal would act on is
+/// written as the escape that means the same to a program.
 pub fn print_json(answer: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(&(serde_json::to_string_pretty(answer)? + "\n"))
+    print(&(escaped(&serde_json::to_string_pretty(answer)?) + "\n"))
+}
+
+/// Such characters stand only inside the strings of a JSON text; line breaks between its lines stay.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_active(c) {
+            text.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(text, "\\u{unit:04x}");
+            }
+        }
+    }
+    text
+}
+
+/// Says on standard error what did not work. Nobody reading there is no reason to fail in another way.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "error: {text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_holds_nothing_that_a_terminal_acts_on() {
+        let foreign = "a\u{1b}[31m\u{9b}31m\u{7f}\u{202e}\u{e0041}é日\"\n\\";
+        let json = escaped(&serde_json::to_string_pretty(&[foreign]).unwrap());
+        let plain = "\"a\\u001b[31m\\u009b31m\\u007f\\u202e\\udb40\\udc41é日\\\"\\n\\\\\"";
+        assert_eq!(json, format!("[\n  {plain}\n]"));
+        assert_eq!(serde_json::from_str::<Vec<String>>(&json).unwrap(), [foreign]);
+    }
 }

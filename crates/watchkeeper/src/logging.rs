@@ -18,7 +18,8 @@ pub fn start(config: &LogConfig) {
         (Some(journal), LogFormat::Text) => Box::new(journal),
         (_, LogFormat::Json) => Box::new(tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr)),
         (None, LogFormat::Text) => {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            let colour =
+                std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             Box::new(
                 tracing_subscriber::fmt::layer()
                     .with_writer(std::io::stderr)

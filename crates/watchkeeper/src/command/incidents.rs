@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
+use serde_json::json;
 use watchkeeper_core::evidence::{Evidence, Known};
 use watchkeeper_core::incident::IncidentFilter;
-use watchkeeper_core::port::IncidentRecord;
+use watchkeeper_core::port::{IncidentRecord, MessageState};
 use watchkeeper_core::text::{clean, contributor_name, culprit_sentence, duration, local_time, title_with_culprit};
 use watchkeeper_core::{History, Ticket, Unit};
 use watchkeeper_store::Reader;
@@ -66,17 +67,34 @@ pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<
         IncidentsCommand::Show(args) => {
             let filter = IncidentFilter { ticket: Some(args.ticket), ..IncidentFilter::default() };
             let Some(record) = reader.incidents(&filter)?.into_iter().next() else {
-                eprintln!("error: there is no incident {}; `watchkeeper incidents list` shows them", args.ticket);
+                super::complain(&format!(
+                    "there is no incident {}; `watchkeeper incidents list` shows them",
+                    args.ticket
+                ));
                 return Ok(FAILED);
             };
             if args.json {
-                super::print_json(&record.incident)?;
+                super::print_json(&with_history(&record)?)?;
             } else {
                 super::print(&show(&record, &zone))?;
             }
         }
     }
     Ok(DONE)
+}
+
+/// The incident as JSON, with its history and what became of its messages.
+fn with_history(record: &IncidentRecord) -> anyhow::Result<serde_json::Value> {
+    let mut value = serde_json::to_value(&record.incident)?;
+    let message = |message: &MessageState| {
+        json!({
+            "channel": message.channel, "recipient": message.recipient, "event": message.event, "state": message.state,
+            "attempts": message.attempts, "due_ms": message.due_ms, "last": message.last,
+        })
+    };
+    value["history"] = serde_json::to_value(&record.history)?;
+    value["messages"] = record.messages.iter().map(message).collect();
+    Ok(value)
 }
 
 fn list(records: &[IncidentRecord], zone: &TimeZone) -> String {

@@ -1,7 +1,7 @@
 //! Mistakes in a configuration, shown the way compilers do: what is wrong, where, the line, how to mend it.
 
 use std::fmt::{self, Write as _};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::ops::Range;
 
 use watchkeeper_core::text::clean;
@@ -120,7 +120,9 @@ impl ConfigError {
     /// Writes the report to standard error, in colour if that is a terminal and `NO_COLOR` does not forbid it.
     pub fn print(&self) {
         let forbidden = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        eprint!("{}", self.text(std::io::stderr().is_terminal() && !forbidden));
+        let text = self.text(std::io::stderr().is_terminal() && !forbidden);
+        // Nobody reading there is no reason to fail in another way.
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 }
 
