@@ -10,17 +10,19 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// Another watch uses the store.
-    #[error("the store {} is used by another watch{}", .path.display(), of_pid(*.pid))]
+    #[error(
+        "the store {} is used by another watch{}; end that one first, or give this one another folder with `store.path`", .path.display(), of_pid(*.pid)
+    )]
     Locked {
-        /// The lock file.
+        /// The folder of the store.
         path: PathBuf,
         /// Process id of that watch, if its lock file says so.
         pid: Option<u32>,
     },
     /// There is no store here.
-    #[error("there is no store at {}", .path.display())]
+    #[error("there is no store at {}; a watch makes it, `store.path` names another", .path.display())]
     Missing {
-        /// What was looked for.
+        /// The folder of the store, or what is missing in it.
         path: PathBuf,
     },
     /// The path leads to something that is not a folder.
@@ -42,19 +44,19 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The system refuses access.
-    #[error("the system refuses access to {}; its owner must be the user who runs the watch", .path.display())]
+    #[error("the system refuses access to {}; run this as its owner or as root, or choose another folder with `store.path`", .path.display())]
     Refused {
         /// What was to be opened.
         path: PathBuf,
     },
     /// Others own the folder, or could read or change what is in it.
-    #[error("{} is not private: {reason}; mend it with `{remedy}`, or choose another folder with `store.path`", .path.display())]
+    #[error("{} is not private: {reason}; {remedy}", .path.display())]
     NotPrivate {
         /// The folder.
         path: PathBuf,
         /// Who could do what.
         reason: String,
-        /// The command that mends it.
+        /// What would help, with the command if one mends it.
         remedy: String,
     },
     /// A database is damaged. Those that can be spared are set aside instead of reporting this.

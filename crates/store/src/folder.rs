@@ -98,7 +98,10 @@ fn private_folder(folder: &Path, is_ours: fn(&Path) -> Result<bool, OpenError>) 
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
             made.map_err(|error| match OpenError::from_io("make", folder, &error) {
-                OpenError::Missing { path } => OpenError::System { operation: "make", path, reason: error.to_string() },
+                OpenError::Missing { path } | OpenError::Refused { path } | OpenError::System { path, .. } => {
+                    let reason = format!("{error}; choose another folder with `store.path`");
+                    OpenError::System { operation: "make", path, reason }
+                }
                 other => other,
             })?;
         }
@@ -108,15 +111,20 @@ fn private_folder(folder: &Path, is_ours: fn(&Path) -> Result<bool, OpenError>) 
     if !metadata.is_dir() {
         return Err(OpenError::NotAFolder { path: folder.to_owned() });
     }
+    // What others need, such as /tmp or somebody's home, must not be mended away: it is no place for a store.
     let not_private = |reason: String, command: &str| OpenError::NotPrivate {
         path: folder.to_owned(),
         reason,
-        remedy: format!("{command} {}", folder.display()),
+        remedy: if is_ours(folder).unwrap_or(false) {
+            format!("mend it with `{command} {}`, or choose another folder with `store.path`", folder.display())
+        } else {
+            "choose a folder of its own with `store.path`".to_owned()
+        },
     };
     let user = rustix::process::geteuid().as_raw();
     if metadata.uid() != user {
         let reason = format!("it belongs to user {}, the watch runs as user {user}", metadata.uid());
-        return Err(not_private(reason, &format!("chown {user}")));
+        return Err(not_private(reason, &format!("chown -R {user}")));
     }
     let mode = metadata.mode() & 0o777;
     if mode & 0o022 != 0 {

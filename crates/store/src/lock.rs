@@ -28,7 +28,7 @@ impl Lock {
                 let mut text = String::new();
                 // Whoever has it may be between taking it and writing its id.
                 let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-                return Err(OpenError::Locked { path, pid });
+                return Err(OpenError::Locked { path: store.to_owned(), pid });
             }
             Err(TryLockError::Error(error)) => return Err(failed(&error)),
         }

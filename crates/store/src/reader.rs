@@ -42,7 +42,10 @@ impl Reader {
     /// [`OpenError::Missing`] if there is no store.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let log = folder.join(folder::LOG);
-        let metadata = std::fs::metadata(&log).map_err(|error| OpenError::from_io("open", &log, &error))?;
+        let metadata = std::fs::metadata(&log).map_err(|error| match OpenError::from_io("open", &log, &error) {
+            OpenError::Missing { .. } => OpenError::Missing { path: folder.to_owned() },
+            other => other,
+        })?;
         if !metadata.is_dir() {
             return Err(OpenError::NotAFolder { path: log });
         }

@@ -57,7 +57,7 @@ impl SqliteRecorder {
     ) -> Result<Self, OpenError> {
         let log = folder.join(folder::LOG);
         if !log.is_dir() {
-            return Err(OpenError::Missing { path: log });
+            return Err(OpenError::Missing { path: folder.to_owned() });
         }
         Ok(Self {
             log,

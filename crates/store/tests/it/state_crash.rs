@@ -90,9 +90,8 @@ fn a_second_watch_is_refused_with_the_process_id_of_the_first() {
     }
     match Store::open(&folder, &StoreConfig::default()) {
         Err(error @ OpenError::Locked { .. }) => {
-            let expected =
-                format!("the store {} is used by another watch (pid {})", folder.join("lock").display(), child.id());
-            assert_eq!(error.to_string(), expected);
+            let expected = format!("the store {} is used by another watch (pid {}); ", folder.display(), child.id());
+            assert!(error.to_string().starts_with(&expected), "{error}");
         }
         other => panic!("{:?}", other.map(|_| "opened")),
     }

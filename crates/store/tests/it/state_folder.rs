@@ -49,17 +49,43 @@ fn nobody_else_can_read_what_a_watch_makes_whatever_the_umask() {
 }
 
 #[test]
-fn a_folder_that_others_can_change_or_read_is_refused_with_the_command_that_mends_it() {
+fn a_store_that_others_can_change_is_refused_with_the_command_that_mends_it() {
+    for inside in [None, Some("lock")] {
+        let (_around, folder) = place();
+        fs::create_dir(&folder).unwrap();
+        if let Some(inside) = inside {
+            fs::write(folder.join(inside), "1\n").unwrap();
+        }
+        chmod(&folder, 0o770);
+        let text = refusal(&folder).to_string();
+        assert!(text.contains("others can write"), "{text}");
+        assert!(text.contains(&format!("`chmod 700 {}`", folder.display())), "{text}");
+        assert_eq!(mode(&folder), 0o770, "it was left as it is");
+    }
+}
+
+#[test]
+fn a_folder_with_other_things_is_refused_and_nobody_is_told_to_close_it_to_others() {
     for (folder_mode, words) in [(0o722, "others can write"), (0o770, "others can write"), (0o755, "others can read")] {
         let (_around, folder) = place();
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("something"), "of somebody").unwrap();
         chmod(&folder, folder_mode);
         let text = refusal(&folder).to_string();
-        assert!(text.contains(words), "{text}");
-        assert!(text.contains(&format!("`chmod 700 {}`", folder.display())), "{text}");
+        assert!(text.contains(words) && text.contains("a folder of its own"), "{text}");
+        assert!(!text.contains("chmod"), "{text}");
         assert_eq!(mode(&folder), folder_mode, "it was left as it is");
     }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_and_a_store_that_is_missing_are_named_with_a_remedy() {
+    let (around, folder) = place();
+    symlink(around.path().join("gone/nowhere"), &folder).unwrap();
+    let text = refusal(&folder).to_string();
+    assert!(text.starts_with("cannot make") && text.contains("`store.path`"), "{text}");
+    let Err(missing) = Reader::open(&folder.join("x")) else { panic!("it was opened") };
+    assert!(!missing.to_string().contains("/log"), "{missing}");
 }
 
 #[test]
@@ -86,7 +112,7 @@ fn a_folder_of_another_user_is_refused() {
     std::os::unix::fs::chown(&folder, Some(65_534), None).expect("giving a folder away needs root");
     let text = refusal(&folder).to_string();
     assert!(text.contains("it belongs to user 65534, the watch runs as user 0"), "{text}");
-    assert!(text.contains("`chown 0 "), "{text}");
+    assert!(text.contains("`chown -R 0 "), "{text}");
 }
 
 #[test]
