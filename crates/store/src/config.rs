@@ -12,8 +12,8 @@ use watchkeeper_core::{Problem, Validate};
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// The folder of the store, an absolute path, e.g. `"/var/lib/watchkeeper"`. It is created if it is missing; nobody
-    /// else may own it or write to it. Default: `/var/lib/watchkeeper` for root, the data folder of the platform
-    /// for others.
+    /// else may own it or write to it. Default: `/var/lib/watchkeeper` for root, the user's state folder for
+    /// others, on Linux `~/.local/state/watchkeeper`.
     pub path: Option<PathBuf>,
     /// The most that the log may occupy on disk, as a size from `"64MiB"` up, e.g. `"2GiB"`. When it is reached, the
     /// oldest days go first, whatever `retention` says. Default: `"2GiB"`.
@@ -65,6 +65,14 @@ impl Validate for StoreConfig {
             problems.push(
                 Problem::new("path", "the folder of the store must be an absolute path")
                     .help("write it from the root, such as \"/var/lib/watchkeeper\""),
+            );
+        }
+        if let Some(path) = &self.path
+            && path.to_string_lossy().chars().any(char::is_control)
+        {
+            problems.push(
+                Problem::new("path", "the folder of the store has control characters in its name")
+                    .help("write a plain path, such as \"/var/lib/watchkeeper\""),
             );
         }
         if self.max_disk < SMALLEST_DISK {
@@ -128,6 +136,12 @@ mod tests {
             ["path", "max_disk", "retention.hot", "retention.incidents", "retention.outbox"]
         );
         assert!(config.validate().iter().all(|problem| problem.help.is_some()));
+    }
+
+    #[test]
+    fn a_folder_whose_name_would_change_a_terminal_is_refused() {
+        let config = StoreConfig { path: Some("/var/\u{1b}[31mred".into()), ..StoreConfig::default() };
+        assert_eq!(key_paths(&config), ["path"]);
     }
 
     #[test]
