@@ -76,7 +76,7 @@ pub(crate) fn outcome(stage: Stage, code: u16) -> Outcome {
 pub(crate) fn verdict(stage: Stage, error: &Error, redaction: &Redaction) -> Verdict {
     let code = error.status().map(u16::from);
     let words = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    let words = redaction.apply(&words);
+    let words = if error.source().is_some_and(is_cut) { CUT.to_owned() } else { redaction.apply(&words) };
     if let Some(code) = code {
         let verdict = Verdict::new(outcome(stage, code), Some(code), &format!("{stage}: {code} {words}"));
         // "Not this one now", such as a greylist or a full mailbox, says nothing about the others; 421 closes the shop.
@@ -91,17 +91,36 @@ pub(crate) fn verdict(stage: Stage, error: &Error, redaction: &Redaction) -> Ver
     Verdict::new(outcome, None, &format!("{stage}: {words}"))
 }
 
+/// What is said of a connection that ended in the middle: the TLS library's own words are about its manual.
+const CUT: &str = "the server ended the connection";
+
+/// Whether the peer was gone before it was done.
+fn is_cut(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof) || error.source().is_some_and(is_cut)
+}
+
+/// A failed handshake in words, with the remedy where the configuration has one.
+fn handshake(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            "the certificate is not of an authority that is trusted here; `ca` names the file of another one".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 /// The reason of a failed handshake. A connection that merely ended is none.
 fn tls_reason(error: &Error) -> Option<String> {
     let mut source = error.source();
     while let Some(inner) = source {
         if let Some(reason) = inner.downcast_ref::<rustls::Error>() {
-            return Some(reason.to_string());
+            return Some(handshake(reason));
         }
         // `source` of an I/O error skips the error it was made from.
         let within = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         if let Some(reason) = within.and_then(|reason| reason.downcast_ref::<rustls::Error>()) {
-            return Some(reason.to_string());
+            return Some(handshake(reason));
         }
         source = inner.source();
     }
@@ -168,5 +187,16 @@ mod tests {
         let repeated = format!("no s3cret, {} or {}", STANDARD.encode("\0monitor\0s3cret"), STANDARD.encode("s3cret"));
         assert_eq!(redaction.apply(&repeated), "no ********, ******** or ********");
         assert_eq!(Redaction::of(None, None).apply("nothing to hide"), "nothing to hide");
+    }
+
+    #[test]
+    fn failures_of_the_connection_are_told_in_words_of_ours() {
+        let cut = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "see the manual of the library");
+        assert!(is_cut(&cut));
+        assert!(!is_cut(&std::io::Error::other("the peer made a mistake")));
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        assert!(handshake(&unknown).contains("`ca`"), "{}", handshake(&unknown));
+        let expired = rustls::Error::InvalidCertificate(rustls::CertificateError::Expired);
+        assert!(handshake(&expired).contains("Expired"), "{}", handshake(&expired));
     }
 }
