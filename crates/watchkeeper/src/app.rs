@@ -100,10 +100,11 @@ pub fn watch(
     let console = Console::new(settings.zone.clone());
     console.print(&banner::banner(&app, &settings, &first, &console));
     let stages = app.start(&settings, collector, first, console)?;
-    let server = {
+    let mut server = Server::bind(control_socket(&app.state_folder))?;
+    server.serve({
         let app = Arc::clone(&app);
-        Server::start(control_socket(&app.state_folder.clone()), move |request| app.answer(request))?
-    };
+        move |request| app.answer(request)
+    })?;
     for signal in &mut signals {
         match signal {
             SIGHUP => app.reload(&reload),

@@ -3,12 +3,13 @@
 //! One request a connection, one answer. Only the user who runs the watch, and root, are answered.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -53,57 +54,65 @@ pub struct TestResult {
     pub text: String,
 }
 
-/// Longest request or answer that is read, bytes.
-const LONGEST_LINE: u64 = 16 << 20;
-/// How long a peer may take to send or take a line.
+/// Longest request that is read, bytes.
+const LONGEST_REQUEST: usize = 64 << 10;
+/// Longest answer that is read, bytes.
+const LONGEST_ANSWER: usize = 16 << 20;
+/// How long a caller may take to send its request, and to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a command waits for its answer: longer than a whole delivery.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(90);
+/// How long accepting pauses after it has failed: out of file handles, it would fail again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Calls that are answered at the same time.
+const MOST_CALLS: usize = 32;
+/// Longest path that the kernel takes for a Unix socket, bytes.
+const LONGEST_SOCKET_PATH: usize = 107;
 
-/// Takes requests in a thread of its own until the program ends; the socket file is removed on drop.
+impl Request {
+    /// How long the caller waits for the answer: longer than the watch takes to give one.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Status => Duration::from_secs(10),
+            Self::NotifyTest { .. } => Duration::from_secs(90),
+        }
+    }
+}
+
+/// The control socket. Callers wait until [`Server::serve`] begins; the socket file is removed on drop.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
+    listener: Option<UnixListener>,
 }
 
 impl Server {
-    /// Binds the socket, which only the owner can connect to, and answers with `handle`.
+    /// Binds the socket, which only the owner can connect to.
     ///
-    /// The caller holds the store's lock, so a socket that is already there is left over from a watch that was killed.
-    pub fn start<F>(path: PathBuf, handle: F) -> anyhow::Result<Self>
-    where
-        F: Fn(Request) -> Answer + Send + Sync + 'static,
-    {
+    /// The caller has opened the store around it: its folder is private, and because its lock is held, a socket that is
+    /// already there is left over from a watch that was killed.
+    pub fn bind(path: PathBuf) -> anyhow::Result<Self> {
         let shown = path.display().to_string();
-        private_parent(&path)?;
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("cannot remove the old control socket {shown}"));
             }
             _ => {}
         }
-        let listener = UnixListener::bind(&path).with_context(|| format!("cannot make the control socket {shown}"))?;
+        let bound = with_short_path(&path, |short| UnixListener::bind(short));
+        let listener = bound.with_context(|| format!("cannot make the control socket {shown}"))?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
             .with_context(|| format!("cannot protect the control socket {shown}"))?;
-        let handle = Arc::new(handle);
-        std::thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || {
-                for stream in listener.incoming().flatten() {
-                    let handle = Arc::clone(&handle);
-                    // A thread for each caller: a slow one delays nobody. They are few, and each has a deadline.
-                    let spawned = std::thread::Builder::new().name("control-call".to_owned()).spawn(move || {
-                        if let Err(error) = answer(&stream, handle.as_ref()) {
-                            tracing::debug!("control call failed: {error:#}");
-                        }
-                    });
-                    if let Err(error) = spawned {
-                        tracing::warn!("cannot answer a control call: {error}");
-                    }
-                }
-            })
-            .context("cannot start the control thread")?;
-        Ok(Self { path })
+        Ok(Self { path, listener: Some(listener) })
+    }
+
+    /// Answers every request with `handle`, in threads that end with the program.
+    pub fn serve<F>(&mut self, handle: F) -> anyhow::Result<()>
+    where
+        F: Fn(Request) -> Answer + Send + Sync + 'static,
+    {
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        let thread = std::thread::Builder::new().name("control".to_owned());
+        thread.spawn(move || accept(&listener, &Arc::new(handle))).context("cannot start the control thread")?;
+        Ok(())
     }
 }
 
@@ -113,46 +122,98 @@ impl Drop for Server {
     }
 }
 
-/// The folder of the socket must be ours and closed to others. The state folder already is; a folder in the runtime
-/// directory is made so.
-fn private_parent(path: &Path) -> anyhow::Result<()> {
-    let parent = path.parent().context("the control socket has no folder")?;
-    let shown = parent.display();
-    if !parent.exists() {
-        fs::DirBuilder::new().mode(0o700).create(parent).with_context(|| format!("cannot make {shown}"))?;
+/// A thread for each caller: a slow one delays nobody.
+fn accept<F>(listener: &UnixListener, handle: &Arc<F>)
+where
+    F: Fn(Request) -> Answer + Send + Sync + 'static,
+{
+    let calls = Arc::new(());
+    for stream in listener.incoming() {
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::warn!("cannot take a control call: {error}");
+                std::thread::sleep(ACCEPT_PAUSE);
+                continue;
+            }
+        };
+        if Arc::strong_count(&calls) > MOST_CALLS {
+            tracing::warn!("a control call was turned away: {MOST_CALLS} are being answered");
+            continue;
+        }
+        let (handle, call) = (Arc::clone(handle), Arc::clone(&calls));
+        let spawned = std::thread::Builder::new().name("control-call".to_owned()).spawn(move || {
+            if let Err(error) = answer(&stream, handle.as_ref()) {
+                tracing::debug!("control call failed: {error:#}");
+            }
+            drop(call);
+        });
+        if let Err(error) = spawned {
+            tracing::warn!("cannot answer a control call: {error}");
+        }
     }
-    let metadata = fs::symlink_metadata(parent).with_context(|| format!("cannot look at {shown}"))?;
-    let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw();
-    if !own || metadata.mode() & 0o077 != 0 {
-        anyhow::bail!("{shown} is not a private folder of this user, so the control socket cannot be there; remove it");
-    }
-    Ok(())
 }
 
 fn answer(stream: &UnixStream, handle: &dyn Fn(Request) -> Answer) -> anyhow::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
     let peer = rustix::net::sockopt::socket_peercred(stream).context("who is calling?")?;
     let answer = if peer.uid.is_root() || peer.uid == rustix::process::geteuid() {
-        let mut line = String::new();
-        BufReader::new(stream.take(LONGEST_LINE)).read_line(&mut line)?;
-        match serde_json::from_str(&line) {
+        match serde_json::from_slice(&read_line(stream, LONGEST_REQUEST, Instant::now() + PATIENCE)?) {
             Ok(request) => handle(request),
             Err(error) => Answer::Error(format!("the running watch does not understand this request: {error}")),
         }
     } else {
         Answer::Error("only the user who runs the watch, and root, are answered".to_owned())
     };
-    let mut line = serde_json::to_string(&answer)?;
-    line.push('\n');
-    let mut writer = stream;
-    writer.write_all(line.as_bytes())?;
+    write_line(stream, &answer)
+}
+
+fn write_line(mut stream: &UnixStream, line: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = serde_json::to_vec(line)?;
+    line.push(b'\n');
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(&line)?;
     Ok(())
+}
+
+/// Reads to the end of the line or of the stream. The deadline is for all of it: a byte now and then does not extend it.
+fn read_line(mut stream: &UnixStream, longest: usize, until: Instant) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    let mut part = [0; 4_096];
+    while line.len() <= longest {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part) {
+            Ok(0) => return Ok(line),
+            Ok(count) => {
+                line.extend_from_slice(&part[..count]);
+                if let Some(end) = line.iter().position(|byte| *byte == b'\n') {
+                    line.truncate(end);
+                    return Ok(line);
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, "the line is too long"))
+}
+
+/// Hands over a path to the socket that the kernel takes: where its own is too long, one through a handle of its folder.
+fn with_short_path<T>(path: &Path, run: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return run(path) };
+    if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
+        return run(path);
+    }
+    let folder = fs::File::open(folder)?;
+    run(&Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name))
 }
 
 /// Asks the running watch. `None` if no watch answers at this socket.
 pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Option<Answer>> {
-    let stream = match UnixStream::connect(socket) {
+    let stream = match with_short_path(socket, |short| UnixStream::connect(short)) {
         Ok(stream) => stream,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Ok(None);
@@ -161,67 +222,16 @@ pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Option<Answer>> {
             return Err(error).with_context(|| format!("cannot reach the running watch at {}", socket.display()));
         }
     };
-    stream.set_read_timeout(Some(ANSWER_PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut line = serde_json::to_string(request)?;
-    line.push('\n');
-    let mut writer = &stream;
-    writer.write_all(line.as_bytes()).context("the running watch did not take the request")?;
-    let mut reply = String::new();
-    BufReader::new((&stream).take(LONGEST_LINE))
-        .read_line(&mut reply)
-        .context("the running watch did not answer in time")?;
+    write_line(&stream, request).context("the running watch did not take the request")?;
+    let reply = read_line(&stream, LONGEST_ANSWER, Instant::now() + request.patience())
+        .context("the running watch did not answer")?;
+    if reply.is_empty() {
+        anyhow::bail!("the running watch did not answer; it has just ended, or is answering many others");
+    }
     let answer =
-        serde_json::from_str(&reply).context("the running watch answered something else; is it another version?")?;
+        serde_json::from_slice(&reply).context("the running watch answered something else; is it another version?")?;
     Ok(Some(answer))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn folder() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        folder
-    }
-
-    #[test]
-    fn a_request_is_answered_over_a_private_socket() {
-        let folder = folder();
-        let path = folder.path().join("control.sock");
-        let _server = Server::start(path.clone(), |request| Answer::Error(format!("{request:?}"))).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let answer = ask(&path, &Request::Status).unwrap();
-        assert!(matches!(answer, Some(Answer::Error(text)) if text == "Status"));
-    }
-
-    #[test]
-    fn a_line_that_is_no_request_gets_an_error() {
-        let folder = folder();
-        let path = folder.path().join("control.sock");
-        let _server = Server::start(path.clone(), |_| Answer::Error("handled".to_owned())).unwrap();
-        let mut stream = UnixStream::connect(&path).unwrap();
-        stream.write_all(b"{\"reboot\":{}}\n").unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        assert!(reply.contains("does not understand"), "{reply}");
-    }
-
-    #[test]
-    fn nobody_at_the_socket_is_no_error() {
-        let folder = folder();
-        let path = folder.path().join("control.sock");
-        assert!(ask(&path, &Request::Status).unwrap().is_none());
-        drop(UnixListener::bind(&path).unwrap());
-        assert!(ask(&path, &Request::Status).unwrap().is_none());
-    }
-
-    #[test]
-    fn an_open_folder_is_refused() {
-        let folder = folder();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let refused = Server::start(folder.path().join("control.sock"), |_| Answer::Error(String::new()));
-        assert!(refused.unwrap_err().to_string().contains("private folder"));
-    }
-}
+mod tests;
