@@ -11,24 +11,29 @@ mod banner;
 mod console;
 mod delivery;
 mod pace;
+mod queue;
 mod reader;
 mod recorder;
 mod report;
+mod stage;
 mod test_message;
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
-use tokio::runtime::Runtime;
+use signal_hook::iterator::{Handle as SignalHandle, Signals};
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use watchkeeper_analyze::Analyzer;
-use watchkeeper_collect::Collector;
+use watchkeeper_collect::{Collector, derive};
+use watchkeeper_core::port::LoadedState;
 use watchkeeper_core::{Ledger, Reading};
-use watchkeeper_store::Store;
+use watchkeeper_store::{SqliteLedger, SqliteRecorder, Store};
 
 use crate::config::ConfigError;
 use crate::control::{Answer, Request, Server};
@@ -40,17 +45,24 @@ use crate::settings::Settings;
 use analyst::{Analyst, Command};
 use console::Console;
 use delivery::Delivery;
-use pace::Signal;
+use pace::{NewReading, Signal};
+use queue::Queue;
 use reader::Reader;
+use stage::Stage;
 
 pub use console::gap_lines;
 pub use test_message::{send_alone, wait_for};
 
+/// How long the end may take: by then everything is on disk, and what is still being sent is cut.
+const LAST: Duration = Duration::from_secs(5);
+/// How long of that a look at the machine may take that had begun.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// A running watch.
 struct App {
     state_folder: PathBuf,
-    store: Store,
-    runtime: Runtime,
+    store: Arc<Store>,
+    runtime: Handle,
     wake: Arc<Notify>,
     health: Arc<Health>,
     signal: Arc<Signal>,
@@ -58,13 +70,16 @@ struct App {
     recorder: Arc<Mailbox<()>>,
     current: Mutex<Current>,
     started_ms: i64,
-    tier: Mutex<&'static str>,
+    started: Instant,
+    /// Questions to the store that `status` waits for.
+    store_questions: Arc<AtomicUsize>,
 }
 
 /// What a reload replaces.
 struct Current {
     settings: Arc<Settings>,
-    delivery: Option<Delivery>,
+    delivery: Delivery,
+    tier: &'static str,
 }
 
 /// Watches until SIGTERM, SIGINT or Ctrl+C. `reload` makes the settings anew, for SIGHUP.
@@ -74,33 +89,42 @@ pub fn watch(
     reload: impl Fn() -> Result<Settings, ConfigError>,
 ) -> anyhow::Result<()> {
     // Signals are caught before anything is written, so that an early Ctrl+C ends as cleanly as a late one.
-    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("cannot catch signals")?;
+    let mut signals = catch_signals().context("cannot catch signals")?;
+    // Whatever can be refused comes before anything runs; what was made until then goes with its value.
+    let store = Arc::new(Store::open(&state_folder, &settings.config.store)?);
+    let mut server = Server::bind(control_socket(&state_folder))?;
+    let mut ledger = store.ledger()?;
+    let state = ledger.load()?;
+    let recorder = store.recorder()?;
     let mut collector = watchkeeper_collect::open(&settings.config.collect)?;
-    let store = Store::open(&state_folder, &settings.config.store)?;
     let first = collector.read()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("notify")
+        .enable_all()
+        .build()
+        .context("cannot start the notify workers")?;
+    let wake = Arc::new(Notify::new());
+    let delivery = Delivery::start(runtime.handle(), &settings, &store, &wake)?;
     let settings = Arc::new(settings);
     let app = Arc::new(App {
-        runtime: tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("notify")
-            .enable_all()
-            .build()
-            .context("cannot start the notify workers")?,
-        wake: Arc::new(Notify::new()),
+        runtime: runtime.handle().clone(),
+        wake,
         health: Arc::new(Health::default()),
         signal: Arc::new(Signal::default()),
         analyst: Arc::new(Mailbox::default()),
         recorder: Arc::new(Mailbox::default()),
         started_ms: watchkeeper_collect::wall_clock_ms(),
-        tier: Mutex::new(collector.tier()),
-        current: Mutex::new(Current { settings: Arc::clone(&settings), delivery: None }),
+        started: Instant::now(),
+        current: Mutex::new(Current { settings: Arc::clone(&settings), delivery, tier: collector.tier() }),
         state_folder,
         store,
+        store_questions: Arc::default(),
     });
     let console = Console::new(settings.zone.clone());
     console.print(&banner::banner(&app, &settings, &first, &console));
-    let stages = app.start(&settings, collector, first, console)?;
-    let mut server = Server::bind(control_socket(&app.state_folder))?;
+    let stages =
+        app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &signals.handle())?;
     server.serve({
         let app = Arc::clone(&app);
         move |request| app.answer(request)
@@ -111,34 +135,45 @@ pub fn watch(
             _ => break,
         }
     }
-    // A second signal while things are written down ends the program at once.
-    drop(signals);
-    for signal in [SIGTERM, SIGINT] {
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::new(true.into()));
-    }
     drop(server);
-    app.stop(stages);
-    Ok(())
+    let ended = app.stop(stages);
+    // Whoever looks up a name or waits for the disk there ends with the program.
+    runtime.shutdown_background();
+    ended
 }
 
-/// The threads of the stages, in the order in which they end.
+/// Catches what ends the watch and what makes it reload. The second signal to end does so at once, whatever the watch is
+/// busy with.
+fn catch_signals() -> io::Result<Signals> {
+    let is_ending = Arc::new(AtomicBool::new(false));
+    for signal in [SIGTERM, SIGINT] {
+        // In this order: the first signal finds that it is not ending yet.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_ending))?;
+        signal_hook::flag::register(signal, Arc::clone(&is_ending))?;
+    }
+    Signals::new([SIGTERM, SIGINT, SIGHUP])
+}
+
+/// What the stages are made of.
+struct Parts {
+    collector: Box<dyn Collector>,
+    first: Reading,
+    ledger: SqliteLedger,
+    state: LoadedState,
+    recorder: SqliteRecorder,
+    console: Console,
+}
+
+/// The stages, in the order in which they end.
 struct Stages {
-    reader: JoinHandle<()>,
-    analyst: JoinHandle<()>,
-    recorder: JoinHandle<()>,
+    reader: Stage,
+    analyst: Stage,
+    recorder: Stage,
 }
 
 impl App {
-    fn start(
-        &self,
-        settings: &Arc<Settings>,
-        collector: Box<dyn Collector>,
-        first: Reading,
-        console: Console,
-    ) -> anyhow::Result<Stages> {
-        let mut ledger = self.store.ledger()?;
-        let state = ledger.load()?;
-        locked(&self.health.recorder).notices = self.store.notices().to_vec();
+    fn start(&self, settings: &Arc<Settings>, parts: Parts, signals: &SignalHandle) -> anyhow::Result<Stages> {
+        let Parts { collector, first, ledger, state, recorder, console } = parts;
         for notice in self.store.notices() {
             tracing::warn!("{notice}");
         }
@@ -146,13 +181,13 @@ impl App {
             analyzer: Analyzer::new(settings.analyzer(self.store.host_id()), state),
             settings: Arc::clone(settings),
             ledger,
+            queue: Queue::default(),
             host: self.store.host_id(),
             state_folder: self.state_folder.clone(),
             wake: Arc::clone(&self.wake),
             console,
             health: Arc::clone(&self.health),
         };
-        let recorder = self.store.recorder()?;
         let reader = Reader {
             interval: settings.config.collect.interval.duration(),
             collector,
@@ -161,56 +196,66 @@ impl App {
             analyst: Arc::clone(&self.analyst),
             health: Arc::clone(&self.health),
         };
-        locked(&self.current).delivery = Some(Delivery::start(&self.runtime, settings, &self.store, &self.wake)?);
+        reader.hand_on(derive(None, &first));
         let (recorder_mail, analyst_mail) = (Arc::clone(&self.recorder), Arc::clone(&self.analyst));
         let health = Arc::clone(&self.health);
         Ok(Stages {
-            recorder: spawn("recorder", move || recorder::run(recorder, &recorder_mail, &health))?,
-            analyst: spawn("analyst", move || analyst.run(&analyst_mail))?,
-            reader: spawn("reader", move || reader.run(first))?,
+            recorder: Stage::start("recorder", signals, move || recorder::run(recorder, &recorder_mail, &health))?,
+            analyst: Stage::start("analyst", signals, move || analyst.run(&analyst_mail))?,
+            reader: Stage::start("reader", signals, move || reader.run(first))?,
         })
     }
 
-    /// Ends the reader first; what it has read is still recorded, evaluated and, within seconds, sent.
-    fn stop(&self, stages: Stages) {
+    /// Ends the reader first; what it has read is still recorded and evaluated, and its messages are in the outbox.
+    ///
+    /// # Errors
+    /// The first stage that ended with a defect or not in time; all others have ended.
+    fn stop(&self, stages: Stages) -> anyhow::Result<()> {
+        let until = Instant::now() + LAST;
         self.signal.stop();
-        join(stages.reader);
+        locked(&self.current).delivery.stop();
+        let reader = stages.reader.join(Instant::now() + LAST_LOOK);
         self.analyst.close();
         self.recorder.close();
-        join(stages.analyst);
-        join(stages.recorder);
-        if let Some(delivery) = locked(&self.current).delivery.take() {
-            delivery.stop(&self.runtime);
-        }
+        let (analyst, recorder) = (stages.analyst.join(until), stages.recorder.join(until));
+        locked(&self.current).delivery.wait(&self.runtime, until);
+        reader.and(analyst).and(recorder)
     }
 
     /// Takes on new settings as a whole, or keeps the old ones.
     fn reload(&self, load: &impl Fn() -> Result<Settings, ConfigError>) {
-        let settings = match load() {
-            Ok(settings) => Arc::new(settings),
+        match load().map_err(anyhow::Error::from).and_then(|settings| self.take_on(Arc::new(settings))) {
+            Ok(()) => tracing::info!("the configuration was reloaded"),
             Err(error) => {
-                tracing::error!("the configuration was not reloaded, the old one stays in force:\n{error}");
-                return;
+                tracing::error!("the configuration was not reloaded, the old one stays in force:\n{error:#}");
             }
-        };
+        }
+    }
+
+    fn take_on(&self, settings: Arc<Settings>) -> anyhow::Result<()> {
         let mut current = locked(&self.current);
         let old = Arc::clone(&current.settings);
-        if old.config.store != settings.config.store {
-            tracing::warn!("changes of [store] take effect at the next start");
+        // Whatever can fail comes first.
+        let collect = &settings.config.collect;
+        let reads_anew = old.config.collect != *collect;
+        let collector = reads_anew.then(|| watchkeeper_collect::open(collect)).transpose()?;
+        let delivery = Delivery::start(&self.runtime, &settings, &self.store, &self.wake)?;
+        for (section, has_changed) in
+            [("store", old.config.store != settings.config.store), ("log", old.config.log != settings.config.log)]
+        {
+            if has_changed {
+                tracing::warn!("changes of [{section}] take effect at the next start");
+            }
         }
-        if let Some(delivery) = current.delivery.take() {
-            delivery.stop(&self.runtime);
-        }
-        match Delivery::start(&self.runtime, &settings, &self.store, &self.wake) {
-            Ok(delivery) => current.delivery = Some(delivery),
-            Err(error) => tracing::error!("messages wait, their channels could not be started: {error:#}"),
-        }
+        let former = std::mem::replace(&mut current.delivery, delivery);
+        current.delivery.succeed(former);
         self.analyst.command(Command::Reload(Arc::clone(&settings)));
-        if old.config.collect != settings.config.collect {
-            self.signal.reload(settings.config.collect.clone());
+        if let Some(collector) = collector {
+            current.tier = collector.tier();
+            self.signal.reload(NewReading { collector, interval: collect.interval.duration() });
         }
         current.settings = settings;
-        tracing::info!("the configuration was reloaded");
+        Ok(())
     }
 
     fn answer(&self, request: Request) -> Answer {
@@ -227,17 +272,5 @@ impl App {
                 }
             }
         }
-    }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> anyhow::Result<JoinHandle<()>> {
-    let builder = std::thread::Builder::new().name(name.to_owned());
-    builder.spawn(run).with_context(|| format!("cannot start the {name}"))
-}
-
-fn join(stage: JoinHandle<()>) {
-    let name = stage.thread().name().unwrap_or("stage").to_owned();
-    if stage.join().is_err() {
-        tracing::error!("the {name} ended with a defect; please report it");
     }
 }

@@ -36,7 +36,7 @@ use watchkeeper_store::StoreConfig;
 
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
-pub use load::{Loaded, Sources, load};
+pub use load::{Loaded, SourceFile, Sources, load};
 pub use manual::manual;
 pub use rules::effective_rules;
 

@@ -1,10 +1,14 @@
 //! How the running watch is: written by its stages, read by `status`.
 
+mod troubles;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_core::Gap;
+
+pub use troubles::troubles;
 
 /// What `status` says first, and its exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -77,6 +81,10 @@ pub struct Report {
     pub started_ms: i64,
     /// Now, milliseconds UTC.
     pub now_ms: i64,
+    /// Now, monotonic milliseconds since boot: what the ages of ticks are counted by, for the wall clock may step.
+    pub now_mono_ms: i64,
+    /// How long the watch has been running, milliseconds.
+    pub running_ms: i64,
     /// Folder of the store.
     pub state_folder: String,
     /// Control socket.
@@ -95,8 +103,8 @@ pub struct Report {
     pub analyst: AnalystHealth,
     /// Channels by name.
     pub channels: BTreeMap<String, ChannelReport>,
-    /// What the outbox holds.
-    pub outbox: OutboxReport,
+    /// What the outbox holds; `None` if the store did not answer in time.
+    pub outbox: Option<OutboxReport>,
     /// What the program itself uses.
     pub own: OwnUse,
     /// Everything that is not as it should be, gravest first.
@@ -119,6 +127,8 @@ pub struct ReaderHealth {
     pub late: u64,
     /// The last look, milliseconds UTC.
     pub last_tick_ms: Option<i64>,
+    /// The same in monotonic milliseconds since boot.
+    pub last_tick_mono_ms: Option<i64>,
     /// Living processes at the last look.
     pub processes: Option<u64>,
     /// Busy share of the machine's CPU over the last interval, 0..1.
@@ -140,12 +150,14 @@ pub struct ReaderHealth {
 pub struct RecorderHealth {
     /// Ticks taken for the log.
     pub ticks: u64,
+    /// The last tick taken, monotonic milliseconds since boot.
+    pub last_tick_mono_ms: Option<i64>,
     /// Ticks lost in front of the log.
     pub dropped: u64,
     /// Why the last write failed.
     pub error: Option<String>,
-    /// Bytes of the log on disk.
-    pub log_bytes: u64,
+    /// Bytes of the log on disk; `None` if the store did not answer in time.
+    pub log_bytes: Option<u64>,
     /// Bytes free on its filesystem.
     pub free_bytes: Option<u64>,
     /// What the store had to say when it was opened: damaged files set aside and the like.
@@ -157,13 +169,15 @@ pub struct RecorderHealth {
 pub struct AnalystHealth {
     /// Rules that are evaluated.
     pub rules: u64,
+    /// The last tick evaluated, monotonic milliseconds since boot.
+    pub last_tick_mono_ms: Option<i64>,
     /// Ticks lost in front of the rules.
     pub dropped: u64,
     /// Alerts whose condition holds, not yet for long enough.
     pub pending: u64,
     /// Alerts that fire.
     pub firing: u64,
-    /// Incidents that are open: number, severity, title, since when (milliseconds UTC).
+    /// Incidents that are open, oldest first.
     pub incidents: Vec<OpenIncident>,
     /// Why alert state is only held in memory, if it is.
     pub memory_only: Option<String>,
@@ -224,58 +238,39 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Looks at everything and names what is not as it should be, gravest first.
-pub fn troubles(report: &Report) -> Vec<Trouble> {
-    let mut found = Vec::new();
-    let mut say = |level, text: String| found.push(Trouble { level, text });
-    let patience_ms = (3 * report.interval_ms).max(10_000);
-    match report.reader.last_tick_ms {
-        Some(last_ms) if report.now_ms - last_ms > patience_ms => {
-            say(
-                Level::Critical,
-                format!("nobody has looked for {}", watchkeeper_core::text::duration(report.now_ms - last_ms)),
-            );
-        }
-        None => say(Level::Critical, "the machine has not been looked at yet".to_owned()),
-        Some(_) => {}
+/// A watch that works.
+#[cfg(test)]
+pub fn sample_report() -> Report {
+    Report {
+        version: "0.1.0".to_owned(),
+        pid: 4_711,
+        host: "db1".to_owned(),
+        started_ms: 1_800_000_000_000,
+        now_ms: 1_800_000_300_000,
+        now_mono_ms: 500_000,
+        running_ms: 300_000,
+        state_folder: "/state".to_owned(),
+        control_socket: "/state/control.sock".to_owned(),
+        config_file: None,
+        tier: "proc".to_owned(),
+        interval_ms: 1_000,
+        reader: ReaderHealth {
+            ticks: 300,
+            last_tick_ms: Some(1_800_000_299_500),
+            last_tick_mono_ms: Some(499_500),
+            processes: Some(120),
+            ..ReaderHealth::default()
+        },
+        recorder: RecorderHealth {
+            ticks: 300,
+            last_tick_mono_ms: Some(499_500),
+            log_bytes: Some(1 << 20),
+            ..RecorderHealth::default()
+        },
+        analyst: AnalystHealth { rules: 4, last_tick_mono_ms: Some(499_500), ..AnalystHealth::default() },
+        channels: BTreeMap::new(),
+        outbox: Some(OutboxReport::default()),
+        own: OwnUse::default(),
+        troubles: Vec::new(),
     }
-    if let Some(error) = &report.reader.error {
-        say(Level::Critical, format!("the machine cannot be read: {error}"));
-    }
-    if let Some(error) = &report.recorder.error {
-        say(Level::Critical, format!("the log is not written: {error}"));
-    }
-    if let Some(error) = &report.analyst.error {
-        say(Level::Critical, format!("alerts are not kept: {error}"));
-    }
-    if let Some(reason) = &report.analyst.memory_only {
-        say(Level::Critical, format!("alerts are only held in memory: {reason}"));
-    }
-    for (name, channel) in &report.channels {
-        if let (Some(since_ms), Some(error)) = (channel.failing_since_ms, &channel.last_error) {
-            let since = watchkeeper_core::text::duration(report.now_ms - since_ms);
-            say(Level::Warning, format!("channel {name} has failed for {since}: {error}"));
-        }
-    }
-    if report.outbox.dead > 0 {
-        say(
-            Level::Warning,
-            format!("{} messages reached nobody; `watchkeeper incidents list` names them", report.outbox.dead),
-        );
-    }
-    let dropped = report.recorder.dropped + report.analyst.dropped;
-    if dropped > 0 {
-        say(Level::Warning, format!("{dropped} ticks were lost on the way since the start"));
-    }
-    if report.reader.late > report.reader.ticks / 100 {
-        say(
-            Level::Warning,
-            format!("{} of {} looks came too late", report.reader.late, report.reader.ticks + report.reader.late),
-        );
-    }
-    for notice in &report.recorder.notices {
-        say(Level::Warning, notice.clone());
-    }
-    found.sort_by_key(|trouble| std::cmp::Reverse(trouble.level));
-    found
 }

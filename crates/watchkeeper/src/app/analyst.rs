@@ -1,27 +1,27 @@
 //! The stage that evaluates rules, keeps alerts, and decides who is told: step, enrich, plan, commit.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use watchkeeper_analyze::{Analyzer, enrich};
-use watchkeeper_core::port::Durability;
 use watchkeeper_core::text::title_with_culprit;
-use watchkeeper_core::{Change, Fingerprint, HostId, Ledger, Snapshot};
+use watchkeeper_core::{Change, Fingerprint, HostId, Incident};
 use watchkeeper_notify::plan;
 use watchkeeper_store::{Reader, SqliteLedger};
 
 use super::console::Console;
+use super::queue::Queue;
 use crate::health::{Health, OpenIncident, locked};
 use crate::mailbox::{Mail, Mailbox};
 use crate::settings::Settings;
 
 /// How long the stage waits for something to do before it looks whether it is over.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The longest that a pending alert's progress waits for its commit.
-const PENDING_COMMIT: Duration = Duration::from_secs(10);
-/// How long history may take to add to evidence.
+/// How long a pending alert's progress waits for its commit: ten seconds at the most, with the stage's own wait.
+const PENDING_COMMIT: Duration = Duration::from_secs(9);
+/// How long history may take to add to the evidence of all incidents of a tick.
 const ENRICH_DEADLINE: Duration = Duration::from_millis(20);
 /// How often old incidents and messages are removed.
 const PRUNE: Duration = Duration::from_hours(1);
@@ -41,6 +41,8 @@ pub struct Analyst {
     pub settings: Arc<Settings>,
     /// Where alert state and messages are kept.
     pub ledger: SqliteLedger,
+    /// What is on its way there.
+    pub queue: Queue,
     /// The host for ever.
     pub host: HostId,
     /// The store's folder, for history.
@@ -62,12 +64,14 @@ impl Analyst {
             match mailbox.take(PATIENCE) {
                 Some(Mail::Tick(snapshot, _)) => {
                     let changes = self.analyzer.step(&snapshot);
-                    self.act(changes, &mut waiting, snapshot.at.ts_ms, Some(&snapshot));
+                    self.act(changes, &mut waiting, snapshot.at.ts_ms);
+                    locked(&self.health.analyst).last_tick_mono_ms = Some(snapshot.at.mono_ms);
                 }
                 Some(Mail::Command(Command::Reload(settings))) => {
                     let changes = self.analyzer.reload(settings.analyzer(self.host));
+                    self.console = Console::new(settings.zone.clone());
                     self.settings = settings;
-                    self.act(changes, &mut waiting, watchkeeper_collect::wall_clock_ms(), None);
+                    self.act(changes, &mut waiting, watchkeeper_collect::wall_clock_ms());
                 }
                 None if mailbox.is_over() => break,
                 None => {}
@@ -81,7 +85,7 @@ impl Analyst {
                     tracing::warn!("old incidents and messages stay for now: {error}");
                 }
             }
-            self.write_held();
+            self.try_again();
             self.note(mailbox.dropped_total());
         }
         if !waiting.is_empty() {
@@ -90,89 +94,86 @@ impl Analyst {
     }
 
     /// Urgent changes are completed, planned and committed at once, with everything that waits.
-    fn act(&mut self, changes: Vec<Change>, waiting: &mut Waiting, now_ms: i64, snapshot: Option<&Snapshot>) {
+    fn act(&mut self, changes: Vec<Change>, waiting: &mut Waiting, now_ms: i64) {
         if !changes.iter().any(Change::is_urgent) {
             waiting.add(changes);
             return;
         }
         let mut all = waiting.take();
         all.extend(changes);
-        for change in &mut all {
-            if let Change::Incident { incident, event, .. } = change {
-                for contributor in &mut incident.evidence.top {
-                    contributor.user = contributor.uid.and_then(watchkeeper_collect::user_name);
-                }
-                if !event.closes() {
-                    self.enrich(change, snapshot);
-                }
-            }
-        }
+        self.complete(&mut all);
         self.commit(all, now_ms);
     }
 
-    fn enrich(&self, change: &mut Change, snapshot: Option<&Snapshot>) {
-        match Reader::open(&self.state_folder) {
-            Ok(reader) => enrich(change, &reader.with_deadline(ENRICH_DEADLINE)),
-            Err(error) => {
-                tracing::warn!(tick = snapshot.map(|s| s.at.ts_ms), "history adds nothing to the evidence: {error}");
+    /// Adds what the analyzer cannot know: names of users, and what history says within one deadline for all.
+    fn complete(&self, changes: &mut [Change]) {
+        let mut history = None;
+        for change in changes {
+            let Change::Incident { incident, event, .. } = change else { continue };
+            for contributor in &mut incident.evidence.top {
+                contributor.user = contributor.uid.and_then(watchkeeper_collect::user_name);
+            }
+            if event.closes() {
+                continue;
+            }
+            let history = history.get_or_insert_with(|| {
+                let opened = Reader::open(&self.state_folder).map(|reader| reader.with_deadline(ENRICH_DEADLINE));
+                opened.inspect_err(|error| tracing::warn!("history adds nothing to the evidence: {error}")).ok()
+            });
+            if let Some(history) = history {
+                enrich(change, history);
             }
         }
     }
 
-    fn commit(&mut self, mut changes: Vec<Change>, now_ms: i64) {
+    fn commit(&mut self, changes: Vec<Change>, now_ms: i64) {
         let rows = plan(&changes, &self.settings.routes, now_ms);
-        match self.ledger.commit(&changes, &rows) {
-            Ok(receipt) => {
-                for change in &mut changes {
-                    if let Change::Incident { incident, .. } = change {
-                        let ticket = receipt.tickets.iter().find(|(key, _)| *key == incident.key);
-                        incident.ticket = ticket.map(|(_, ticket)| *ticket).or(incident.ticket);
-                    }
-                }
-                self.analyzer.committed(&changes, &receipt);
-                self.note_durability(receipt.durability);
-            }
-            Err(error) => {
-                tracing::error!("alerts are not kept: {error}");
-                locked(&self.health.analyst).error = Some(error.to_string());
-            }
-        }
-        for change in &changes {
-            self.console.change(change);
-        }
-        if !rows.is_empty() {
+        let has_messages = !rows.is_empty();
+        let mut shown: Vec<Change> =
+            changes.iter().filter(|change| matches!(change, Change::Incident { .. })).cloned().collect();
+        self.queue.push(changes, rows);
+        self.try_queue(&mut shown);
+        // The message first: nobody may be reading what is printed.
+        if has_messages {
             self.wake.notify_waiters();
         }
+        for change in &shown {
+            self.console.change(change);
+        }
     }
 
-    /// Moves what is held in memory to disk as soon as the disk takes it.
-    fn write_held(&mut self) {
-        if locked(&self.health.analyst).memory_only.is_none() {
-            return;
+    /// Commits what waits in the queue and gives the incidents among `shown` their numbers.
+    fn try_queue(&mut self, shown: &mut [Change]) {
+        let analyzer = &mut self.analyzer;
+        let result = self.queue.commit(&mut self.ledger, |changes, receipt| {
+            analyzer.committed(changes, receipt);
+            for change in &mut *shown {
+                if let Change::Incident { incident, .. } = change
+                    && let Some((_, ticket)) = receipt.tickets.iter().find(|(key, _)| *key == incident.key)
+                {
+                    incident.ticket = Some(*ticket);
+                }
+            }
+        });
+        let error = result.err().map(|error| error.to_string());
+        let known = &mut locked(&self.health.analyst).error;
+        if let Some(error) = error.as_ref().filter(|error| known.as_ref() != Some(error)) {
+            tracing::error!("alerts are not kept: {error}");
+        }
+        *known = error;
+    }
+
+    /// Tries again what could not be kept, and moves what is held in memory to disk as soon as the disk takes it.
+    fn try_again(&mut self) {
+        if !self.queue.is_empty() {
+            self.try_queue(&mut []);
+            self.wake.notify_waiters();
         }
         match self.ledger.retry_held() {
-            Ok(Some(receipt)) => {
-                self.analyzer.committed(&[], &receipt);
-                self.note_durability(receipt.durability);
-            }
-            Ok(None) => self.note_durability(Durability::Disk),
+            Ok(Some(receipt)) => self.analyzer.committed(&[], &receipt),
+            Ok(None) => {}
             Err(error) => locked(&self.health.analyst).error = Some(error.to_string()),
         }
-    }
-
-    fn note_durability(&self, durability: Durability) {
-        let mut health = locked(&self.health.analyst);
-        health.error = None;
-        let memory_only = match durability {
-            Durability::Disk => None,
-            Durability::Memory(reason) => Some(reason),
-        };
-        match (&memory_only, &health.memory_only) {
-            (Some(reason), None) => tracing::error!("alerts are only held in memory: {reason}"),
-            (None, Some(_)) => tracing::info!("alerts are on disk again"),
-            _ => {}
-        }
-        health.memory_only = memory_only;
     }
 
     fn note(&self, dropped: u64) {
@@ -187,9 +188,9 @@ impl Analyst {
 }
 
 /// An incident in a few words for `status`.
-fn open_incident(incident: &watchkeeper_core::Incident) -> OpenIncident {
+fn open_incident(incident: &Incident) -> OpenIncident {
     OpenIncident {
-        ticket: incident.ticket,
+        ticket: incident.ticket.filter(|ticket| *ticket > 0),
         severity: incident.severity.word().to_owned(),
         text: title_with_culprit(&incident.title, &incident.evidence),
         opened_ms: incident.opened_ms,
@@ -199,7 +200,7 @@ fn open_incident(incident: &watchkeeper_core::Incident) -> OpenIncident {
 /// Changes that need not be on disk at once; of one alert only the last one counts.
 #[derive(Debug, Default)]
 struct Waiting {
-    alerts: HashMap<Fingerprint, Change>,
+    alerts: BTreeMap<Fingerprint, Change>,
     since: Option<Instant>,
 }
 
@@ -223,6 +224,45 @@ impl Waiting {
 
     fn take(&mut self) -> Vec<Change> {
         self.since = None;
-        self.alerts.drain().map(|(_, change)| change).collect()
+        std::mem::take(&mut self.alerts).into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::{Alert, AlertState, Entity};
+
+    fn alert(number: u64, state: AlertState) -> Change {
+        Change::Alert(Alert {
+            fingerprint: Fingerprint(number),
+            rule: "busy".to_owned(),
+            metric: "system.cpu.utilization".to_owned(),
+            entity: Entity::Host,
+            state,
+            since_ms: 0,
+            observed_ms: 0,
+            fired_ms: None,
+            ended_ms: None,
+            value: None,
+            seen_ms: 0,
+            incident: None,
+        })
+    }
+
+    #[test]
+    fn of_a_waiting_alert_only_the_last_change_counts_and_the_order_is_always_the_same() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.is_empty() && !waiting.is_due());
+        waiting.add((0..50).rev().map(|number| alert(number, AlertState::Pending)).collect());
+        // It has to be removed where it may already be on disk.
+        waiting.add(vec![alert(7, AlertState::Inactive)]);
+        assert!(!waiting.is_empty() && !waiting.is_due(), "it waits for others");
+        waiting.since = Instant::now().checked_sub(PENDING_COMMIT);
+        assert!(waiting.is_due());
+        let state = |number| if number == 7 { AlertState::Inactive } else { AlertState::Pending };
+        let expected: Vec<Change> = (0..50).map(|number| alert(number, state(number))).collect();
+        assert_eq!(waiting.take(), expected);
+        assert!(waiting.is_empty() && !waiting.is_due());
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use watchkeeper_core::Reading;
+use watchkeeper_core::text::clean;
 
 use super::App;
 use super::console::{Console, gap_lines};
@@ -19,9 +20,9 @@ pub(super) fn banner(app: &App, settings: &Settings, first: &Reading, console: &
         text,
         "{} watches {}: {count} processes, every {}, through the `{}` tier.",
         console.bold(&title),
-        settings.host_name,
+        clean(&settings.host_name, 100),
         settings.config.collect.interval,
-        *locked(&app.tier),
+        locked(&app.current).tier,
     );
     let _ = writeln!(
         text,

@@ -16,7 +16,8 @@ pub struct Console {
 impl Console {
     /// Local times in this zone; colours only where a terminal looks on and `NO_COLOR` is not set.
     pub fn new(zone: TimeZone) -> Self {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour =
+            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { zone, colour }
     }
 
@@ -36,7 +37,8 @@ impl Console {
 
     fn incident(&self, event: IncidentEvent, at_ms: i64, incident: &Incident) -> String {
         let time = local_time(at_ms, &self.zone);
-        let number = incident.ticket.map_or(String::new(), |ticket| format!("#{ticket} "));
+        // A provisional number is none for people.
+        let number = incident.ticket.filter(|ticket| *ticket > 0).map_or(String::new(), |ticket| format!("#{ticket} "));
         let title = clean(&incident.title, 200);
         if event.closes() {
             let word = if event == IncidentEvent::Resolved { "RESOLVED" } else { "ENDED" };
@@ -75,4 +77,84 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
         format!("{}{count}: {}{remedy}", gap.section.words(), gap.reason.word())
     };
     gaps.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::evidence::{Evidence, Known};
+    use watchkeeper_core::{Entity, GapReason, IncidentKey, Section, Unit};
+
+    fn incident() -> Incident {
+        Incident {
+            key: IncidentKey(1),
+            ticket: Some(7),
+            cause: "busy".to_owned(),
+            severity: Severity::Critical,
+            title: "CPU above 90 %\u{1b}[31m".to_owned(),
+            host: "db1".to_owned(),
+            labels: std::collections::BTreeMap::new(),
+            alerts: Vec::new(),
+            opened_ms: 60_000,
+            closed_ms: None,
+            evidence: Evidence {
+                version: watchkeeper_core::evidence::EVIDENCE_VERSION,
+                rule: "busy".to_owned(),
+                condition: "system.cpu.utilization > \"90%\"".to_owned(),
+                metric: "system.cpu.utilization".to_owned(),
+                entity: Entity::Host,
+                value: 0.953,
+                threshold: Some(0.9),
+                unit: Unit::Ratio,
+                since_ms: 30_000,
+                fired_ms: 60_000,
+                ranked_by: None,
+                top: Vec::new(),
+                not_attributed: None,
+                lineage: Vec::new(),
+                changes: Vec::new(),
+                usual: Known::NotYet,
+                recurrence: Known::NotYet,
+                last_acknowledgement: Known::NotYet,
+                time_zone: "UTC".to_owned(),
+            },
+        }
+    }
+
+    #[test]
+    fn incidents_are_said_in_local_time_with_number_and_value() {
+        let console = Console { zone: TimeZone::fixed(jiff::tz::offset(1)), colour: false };
+        let mut incident = incident();
+        let opened = console.incident(IncidentEvent::Opened, 60_000, &incident);
+        incident.ticket = Some(-3);
+        let held = console.incident(IncidentEvent::Opened, 60_000, &incident);
+        let resolved = console.incident(IncidentEvent::Resolved, 185_000, &incident);
+        let ended = Console { colour: true, ..console }.incident(IncidentEvent::Ended, 60_000, &incident);
+        insta::assert_snapshot!([opened, held, resolved, ended.replace('\u{1b}', "ESC")].concat(), @r"
+        1970-01-01 01:01:00  CRITICAL  #7 CPU above 90 %\u{1b}[31m
+                             95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
+        1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m
+                             95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
+        1970-01-01 01:03:05  RESOLVED  CPU above 90 %\u{1b}[31m, after 2 m 5 s
+        1970-01-01 01:01:00  ESC[32mENDEDESC[0m  CPU above 90 %\u{1b}[31m, after 0.0 s
+        ");
+    }
+
+    #[test]
+    fn gaps_say_what_why_how_many_and_what_would_help() {
+        let gap = |section, reason, count, remedy: Option<&str>| Gap {
+            section,
+            reason,
+            count,
+            remedy: remedy.map(str::to_owned),
+        };
+        let lines = gap_lines(&[
+            gap(Section::ProcessNetwork, GapReason::Unsupported, 1, None),
+            gap(Section::ProcessDisk, GapReason::Permission, 12, Some("run as root")),
+        ]);
+        assert_eq!(
+            lines,
+            ["network bytes of processes: unsupported", "disk bytes of processes (12): permission; run as root"]
+        );
+    }
 }

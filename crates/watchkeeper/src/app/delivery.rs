@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::Instant;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use watchkeeper_core::Ledger;
@@ -13,9 +13,6 @@ use watchkeeper_store::Store;
 
 use crate::health::{ChannelReport, locked};
 use crate::settings::Settings;
-
-/// How long a send may go on after the end was asked for.
-const LAST_SEND: Duration = Duration::from_secs(5);
 
 /// The workers of one set of channels.
 #[derive(Debug)]
@@ -26,15 +23,18 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Starts a worker for each channel.
-    pub fn start(runtime: &Runtime, settings: &Settings, store: &Store, wake: &Arc<Notify>) -> anyhow::Result<Self> {
+    /// Starts a worker for each channel; none if one of them cannot be made ready.
+    pub fn start(runtime: &Handle, settings: &Settings, store: &Store, wake: &Arc<Notify>) -> anyhow::Result<Self> {
+        let mut ready = Vec::new();
+        for name in settings.channel_names() {
+            ready.push((name.to_owned(), settings.channel(name)?, store.ledger()?));
+        }
         let (stop, stopped) = watch::channel(false);
         let mut delivery = Self { stop, tasks: Vec::new(), health: BTreeMap::new() };
-        for name in settings.channel_names() {
-            let channel = settings.channel(name)?;
-            let ledger: Box<dyn Ledger> = Box::new(store.ledger()?);
+        for (name, channel, ledger) in ready {
+            let ledger: Box<dyn Ledger> = Box::new(ledger);
             let health = Arc::new(Mutex::new(ChannelHealth::default()));
-            delivery.health.insert(name.to_owned(), Arc::clone(&health));
+            delivery.health.insert(name, Arc::clone(&health));
             let clock = Arc::new(watchkeeper_collect::wall_clock_ms);
             let task = work(channel, ledger, clock, Arc::clone(wake), health, stopped.clone());
             delivery.tasks.push(runtime.spawn(task));
@@ -42,13 +42,31 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Ends the workers: what is being sent may finish within five seconds, then its lease runs out.
-    pub fn stop(self, runtime: &Runtime) {
+    /// Takes over from the workers of former settings. They end beside the new ones: what they are sending has a lease, so
+    /// nobody else sends it.
+    pub fn succeed(&mut self, former: Self) {
+        former.stop();
+        self.tasks.extend(former.tasks.into_iter().filter(|task| !task.is_finished()));
+        for (name, health) in &former.health {
+            if let Some(own) = self.health.get(name) {
+                let (mut own, health) = (locked(own), locked(health));
+                own.sent += health.sent;
+                own.last_success_ms = own.last_success_ms.max(health.last_success_ms);
+            }
+        }
+    }
+
+    /// Asks the workers to end: nothing new is begun, and what is being sent may go on for five seconds.
+    pub fn stop(&self) {
         let _ = self.stop.send(true);
+    }
+
+    /// Waits for the end of the workers, and cuts what is still being sent then: its lease runs out.
+    pub fn wait(&mut self, runtime: &Handle, until: Instant) {
         runtime.block_on(async {
-            for task in self.tasks {
+            for task in self.tasks.drain(..) {
                 let abort = task.abort_handle();
-                if tokio::time::timeout(LAST_SEND, task).await.is_err() {
+                if tokio::time::timeout_at(until.into(), task).await.is_err() {
                     abort.abort();
                 }
             }
@@ -67,5 +85,73 @@ impl Delivery {
             }
         };
         self.health.iter().map(|(name, health)| (name.clone(), report(health))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{SourceFile, Sources, load};
+    use std::net::TcpListener;
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use watchkeeper_notify::plan_test;
+
+    /// A mail server that takes calls, tells of each, and says nothing.
+    fn silent_server() -> (u16, mpsc::Receiver<Instant>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, calls) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut open = Vec::new();
+            for call in listener.incoming() {
+                open.push(call);
+                if sender.send(Instant::now()).is_err() {
+                    break;
+                }
+            }
+        });
+        (port, calls)
+    }
+
+    fn settings(port: u16) -> Settings {
+        let text =
+            format!("[smtp.mail]\nserver = \"127.0.0.1:{port}\"\nsecurity = \"plaintext\"\nfrom = \"a@localhost\"\n");
+        let file = SourceFile { path: "watchkeeper.toml".into(), text };
+        Settings::build(&load(Sources { file: Some(file), ..Sources::default() }).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_fresh_message_is_sent_when_it_is_due_before_and_after_a_reload() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state"), &watchkeeper_store::StoreConfig::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let wake = Arc::new(Notify::new());
+        let mut ledger = store.ledger().unwrap();
+        let mut tell = |recipient: &str| {
+            let due_ms = watchkeeper_collect::wall_clock_ms() + 200;
+            ledger.commit(&[], &plan_test("mail", &[recipient.to_owned()], due_ms)).unwrap();
+            wake.notify_waiters();
+            Instant::now()
+        };
+        // A worker looks by itself every 30 s: what comes sooner was noticed.
+        let patience = Duration::from_secs(20);
+        let (first_port, first_calls) = silent_server();
+        let (second_port, second_calls) = silent_server();
+        let delivery = Delivery::start(runtime.handle(), &settings(first_port), &store, &wake).unwrap();
+        // It has nothing to do and sleeps.
+        std::thread::sleep(Duration::from_millis(50));
+        let told = tell("a@localhost");
+        let called = first_calls.recv_timeout(patience).expect("the first worker calls its server");
+        assert!(called - told >= Duration::from_millis(150), "it was not due yet");
+
+        let mut next = Delivery::start(runtime.handle(), &settings(second_port), &store, &wake).unwrap();
+        next.succeed(delivery);
+        tell("b@localhost");
+        second_calls.recv_timeout(patience).expect("the second worker calls the other server");
+        assert!(first_calls.try_recv().is_err() && second_calls.try_recv().is_err(), "a message was sent twice");
+        next.stop();
+        next.wait(runtime.handle(), Instant::now());
+        runtime.shutdown_background();
     }
 }

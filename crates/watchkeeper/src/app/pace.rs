@@ -3,29 +3,36 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use watchkeeper_collect::CollectConfig;
+use watchkeeper_collect::Collector;
+
+/// Another way of reading.
+pub struct NewReading {
+    /// How the machine is read.
+    pub collector: Box<dyn Collector>,
+    /// Interval between looks.
+    pub interval: Duration,
+}
 
 /// What the reader is told from outside.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Orders {
     stop: bool,
-    collect: Option<CollectConfig>,
+    reading: Option<NewReading>,
 }
 
 /// Tells the reader to stop or to read differently; a waiting reader notices at once.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Signal {
     orders: Mutex<Orders>,
     changed: Condvar,
 }
 
 /// Why a wait ended.
-#[derive(Debug)]
 pub enum Woken {
     /// The time has come.
     Due,
     /// Read like this from now on.
-    Reload(CollectConfig),
+    Reload(NewReading),
     /// End.
     Stop,
 }
@@ -38,8 +45,8 @@ impl Signal {
     }
 
     /// Makes the reader read differently.
-    pub fn reload(&self, collect: CollectConfig) {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner).collect = Some(collect);
+    pub fn reload(&self, reading: NewReading) {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).reading = Some(reading);
         self.changed.notify_all();
     }
 
@@ -50,8 +57,8 @@ impl Signal {
             if orders.stop {
                 return Woken::Stop;
             }
-            if let Some(collect) = orders.collect.take() {
-                return Woken::Reload(collect);
+            if let Some(reading) = orders.reading.take() {
+                return Woken::Reload(reading);
             }
             let left = due.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -94,7 +101,8 @@ mod tests {
     fn an_order_ends_the_wait_at_once() {
         let signal = Signal::default();
         let far = Instant::now() + Duration::from_hours(1);
-        signal.reload(CollectConfig::default());
+        let collector = watchkeeper_collect::open(&watchkeeper_collect::CollectConfig::default()).unwrap();
+        signal.reload(NewReading { collector, interval: Duration::from_secs(1) });
         assert!(matches!(signal.wait(far), Woken::Reload(_)));
         signal.stop();
         assert!(matches!(signal.wait(far), Woken::Stop));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use watchkeeper_collect::{CollectConfig, Collector, derive};
+use watchkeeper_collect::{Collector, derive};
 use watchkeeper_core::catalogue::EntityRef;
 use watchkeeper_core::{Reading, Snapshot, metric};
 
 use super::analyst::Command;
-use super::pace::{Signal, Woken, next_due};
+use super::pace::{NewReading, Signal, Woken, next_due};
 use crate::health::{Health, ReaderHealth, locked};
 use crate::mailbox::Mailbox;
 
@@ -29,30 +29,32 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Looks until told to stop. `first` is a reading taken before the stage began.
+    /// Looks until told to stop. `first` is the reading that was handed on already.
     pub fn run(mut self, first: Reading) {
         let mut due = Instant::now();
-        self.hand_on(derive(None, &first));
-        let mut previous = first;
+        let mut previous = Some(first);
         loop {
             let (next, skipped) = next_due(due, self.interval, Instant::now());
-            due = next;
+            match self.signal.wait(next) {
+                Woken::Stop => return,
+                Woken::Reload(reading) => {
+                    // A look right after the last one would make rates of next to no time: the next one is a whole interval away.
+                    due = Instant::now();
+                    if self.take_on(reading) {
+                        previous = None;
+                    }
+                    continue;
+                }
+                Woken::Due => due = next,
+            }
             if skipped > 0 {
                 locked(&self.health.reader).late += skipped;
                 tracing::debug!(skipped, "looks left out: the one before took too long");
             }
-            match self.signal.wait(due) {
-                Woken::Stop => return,
-                Woken::Reload(collect) => {
-                    self.reload(&collect);
-                    due = Instant::now();
-                }
-                Woken::Due => {}
-            }
             match self.collector.read() {
                 Ok(reading) => {
-                    self.hand_on(derive(Some(&previous), &reading));
-                    previous = reading;
+                    self.hand_on(derive(previous.as_ref(), &reading));
+                    previous = Some(reading);
                 }
                 Err(error) => {
                     let text = error.to_string();
@@ -66,17 +68,15 @@ impl Reader {
         }
     }
 
-    fn reload(&mut self, collect: &CollectConfig) {
-        match watchkeeper_collect::open(collect) {
-            Ok(collector) => {
-                self.collector = collector;
-                self.interval = collect.interval.duration();
-            }
-            Err(error) => tracing::error!("the old way of reading goes on: {error}"),
-        }
+    /// Reads in another way from now on. Says whether it is another tier, whose counters go on from nothing of the former.
+    fn take_on(&mut self, reading: NewReading) -> bool {
+        let former = std::mem::replace(&mut self.collector, reading.collector);
+        self.interval = reading.interval;
+        former.tier() != self.collector.tier()
     }
 
-    fn hand_on(&self, snapshot: Snapshot) {
+    /// Gives a snapshot to recorder and analyst.
+    pub fn hand_on(&self, snapshot: Snapshot) {
         note(&mut locked(&self.health.reader), &snapshot);
         let snapshot = Arc::new(snapshot);
         self.recorder.put(Arc::clone(&snapshot));
@@ -90,6 +90,7 @@ fn note(health: &mut ReaderHealth, snapshot: &Snapshot) {
     health.ticks += 1;
     health.error = None;
     health.last_tick_ms = Some(snapshot.at.ts_ms);
+    health.last_tick_mono_ms = Some(snapshot.at.mono_ms);
     health.processes = snapshot.processes.as_ref().map(|processes| processes.len() as u64);
     health.cpu_utilization = host("system.cpu.utilization");
     health.memory_utilization = host("system.memory.utilization");
@@ -97,4 +98,66 @@ fn note(health: &mut ReaderHealth, snapshot: &Snapshot) {
     health.not_attributed_reasons =
         snapshot.not_attributed.reasons.iter().map(|reason| reason.words().to_owned()).collect();
     health.gaps.clone_from(&snapshot.gaps);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mailbox::Mail;
+    use watchkeeper_collect::CollectError;
+    use watchkeeper_core::reading::HostReading;
+    use watchkeeper_core::snapshot::TickFlags;
+    use watchkeeper_core::{BootId, Moment};
+
+    /// An empty machine.
+    struct Empty(&'static str);
+
+    impl Collector for Empty {
+        fn read(&mut self) -> Result<Reading, CollectError> {
+            let now_ms = watchkeeper_collect::monotonic_ms();
+            Ok(Reading {
+                at: Moment { ts_ms: now_ms, mono_ms: now_ms, suspended_ms: 0, boot: BootId::default() },
+                host: HostReading::default(),
+                cpus: None,
+                disks: None,
+                filesystems: None,
+                interfaces: None,
+                peers: None,
+                sockets: None,
+                processes: None,
+                gaps: Vec::new(),
+            })
+        }
+
+        fn tier(&self) -> &'static str {
+            self.0
+        }
+    }
+
+    #[test]
+    fn after_a_reload_the_next_look_is_a_whole_interval_away_and_another_tier_begins_anew() {
+        let interval = Duration::from_millis(200);
+        for (tier, is_first) in [("proc", false), ("portable", true)] {
+            let (signal, analyst) = (Arc::new(Signal::default()), Arc::new(Mailbox::default()));
+            let mut reader = Reader {
+                collector: Box::new(Empty("proc")),
+                interval: Duration::from_hours(1),
+                signal: Arc::clone(&signal),
+                recorder: Arc::new(Mailbox::default()),
+                analyst: Arc::clone(&analyst),
+                health: Arc::new(Health::default()),
+            };
+            let health = Arc::clone(&reader.health);
+            let first = reader.collector.read().unwrap();
+            let thread = std::thread::spawn(move || reader.run(first));
+            let told = Instant::now();
+            signal.reload(NewReading { collector: Box::new(Empty(tier)), interval });
+            let Some(Mail::Tick(snapshot, _)) = analyst.take(Duration::from_secs(30)) else { panic!("no look") };
+            assert!(told.elapsed() >= interval, "{tier}: it looked after {:?}", told.elapsed());
+            assert_eq!(snapshot.flags.has(TickFlags::FIRST_LOOK), is_first, "{tier}");
+            assert_eq!(locked(&health.reader).late, 0, "{tier}: the hour before counts for nothing");
+            signal.stop();
+            thread.join().unwrap();
+        }
+    }
 }

@@ -21,6 +21,7 @@ pub fn run(mut recorder: impl Recorder, mailbox: &Mailbox<()>, health: &Arc<Heal
                     result = recorder.note_dropped(lost.from_ms, lost.to_ms, lost.ticks);
                 }
                 result = result.and(recorder.record(&snapshot));
+                locked(&health.recorder).last_tick_mono_ms = Some(snapshot.at.mono_ms);
                 note(health, result.err().map(|error| error.to_string()), mailbox.dropped_total());
             }
             None if mailbox.is_over() => break,

@@ -1,44 +1,58 @@
 //! What `status` is told by the running watch.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use watchkeeper_core::Ledger;
-use watchkeeper_core::port::OutboxCounts;
+use watchkeeper_store::{Store, StoreHealth};
 
 use super::App;
 use crate::health::{OutboxReport, OwnUse, Report, locked, troubles};
 use crate::paths::control_socket;
 
+/// How long the store may take to say how it stands: a disk that hangs must not hide how everything else is.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+/// Questions that the store may owe an answer to, before it is not asked any more.
+const MOST_QUESTIONS: usize = 8;
+
 impl App {
     /// Everything about this moment.
     pub(super) fn report(&self) -> Report {
-        let now_ms = watchkeeper_collect::wall_clock_ms();
         let current = locked(&self.current);
-        let settings = Arc::clone(&current.settings);
-        let channels = current.delivery.as_ref().map(super::delivery::Delivery::report).unwrap_or_default();
+        let (settings, tier) = (Arc::clone(&current.settings), current.tier);
+        let channels = current.delivery.report();
         drop(current);
-        let store = self.store.health();
         let mut recorder = locked(&self.health.recorder).clone();
-        recorder.log_bytes = store.log_bytes;
-        recorder.free_bytes = store.free_bytes;
-        let counts = self.store.ledger().ok().and_then(|mut ledger| ledger.outbox_counts().ok()).unwrap_or_default();
+        recorder.notices = self.store.notices().to_vec();
+        let mut analyst = locked(&self.health.analyst).clone();
+        let mut outbox = None;
+        if let Some((store, counts)) = ask_store(&self.store, &self.store_questions) {
+            recorder.log_bytes = Some(store.log_bytes);
+            recorder.free_bytes = store.free_bytes;
+            analyst.memory_only = store.held.map(|held| held.reason);
+            outbox = counts;
+        }
         let mut report = Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             host: settings.host_name.clone(),
             started_ms: self.started_ms,
-            now_ms,
+            now_ms: watchkeeper_collect::wall_clock_ms(),
+            now_mono_ms: watchkeeper_collect::monotonic_ms(),
+            running_ms: self.started.elapsed().as_millis() as i64,
             state_folder: self.state_folder.display().to_string(),
             control_socket: control_socket(&self.state_folder).display().to_string(),
             config_file: settings.file.as_ref().map(|file| file.display().to_string()),
-            tier: (*locked(&self.tier)).to_owned(),
+            tier: tier.to_owned(),
             interval_ms: settings.config.collect.interval.ms(),
             reader: locked(&self.health.reader).clone(),
             recorder,
-            analyst: locked(&self.health.analyst).clone(),
+            analyst,
             channels,
-            outbox: outbox(counts),
-            own: own_use(now_ms - self.started_ms),
+            outbox,
+            own: own_use(self.started.elapsed()),
             troubles: Vec::new(),
         };
         report.troubles = troubles(&report);
@@ -46,24 +60,41 @@ impl App {
     }
 }
 
-fn outbox(counts: OutboxCounts) -> OutboxReport {
-    OutboxReport {
-        pending: counts.pending,
-        sent: counts.sent,
-        dead: counts.dead,
-        oldest_pending_ms: counts.oldest_pending_ms,
+/// How the store and its outbox stand; `None` if it does not answer in time.
+fn ask_store(store: &Arc<Store>, open: &Arc<AtomicUsize>) -> Option<(StoreHealth, Option<OutboxReport>)> {
+    if open.load(Ordering::Relaxed) >= MOST_QUESTIONS {
+        return None;
     }
+    let (sender, answer) = mpsc::channel();
+    let (store, question) = (Arc::clone(store), Arc::clone(open));
+    open.fetch_add(1, Ordering::Relaxed);
+    let asked = std::thread::Builder::new().name("store-question".to_owned()).spawn(move || {
+        let counts = store.ledger().ok().and_then(|mut ledger| ledger.outbox_counts().ok());
+        let outbox = counts.map(|counts| OutboxReport {
+            pending: counts.pending,
+            sent: counts.sent,
+            dead: counts.dead,
+            oldest_pending_ms: counts.oldest_pending_ms,
+        });
+        // Nobody waits any more if it took too long.
+        let _ = sender.send((store.health(), outbox));
+        question.fetch_sub(1, Ordering::Relaxed);
+    });
+    if asked.is_err() {
+        open.fetch_sub(1, Ordering::Relaxed);
+    }
+    answer.recv_timeout(STORE_PATIENCE).ok()
 }
 
 /// CPU time of this process by its own clock, and its resident memory where the kernel tells.
-fn own_use(age_ms: i64) -> OwnUse {
+fn own_use(age: Duration) -> OwnUse {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     let cpu_ms = (time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).max(0) as u64;
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     let resident = pages.and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
     OwnUse {
         cpu_ms,
-        cores: if age_ms > 0 { cpu_ms as f64 / age_ms as f64 } else { 0.0 },
+        cores: if age.is_zero() { 0.0 } else { cpu_ms as f64 / 1_000.0 / age.as_secs_f64() },
         resident_bytes: resident.map(|pages| pages * rustix::param::page_size() as u64),
     }
 }

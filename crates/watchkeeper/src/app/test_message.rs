@@ -17,6 +17,8 @@ use crate::settings::Settings;
 
 /// How long a test waits for its peers: more than a whole delivery.
 const PATIENCE: Duration = Duration::from_secs(45);
+/// How long other messages that are being sent may go on when the test is over.
+const LAST_SEND: Duration = Duration::from_secs(5);
 
 /// Puts a test message for each recipient into the outbox. Without recipients, those of the channel's routes are meant.
 pub fn plan(
@@ -80,10 +82,47 @@ pub fn send_alone(
     let rows = plan(settings, &mut store.ledger()?, channel, to)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let wake = Arc::new(tokio::sync::Notify::new());
-    let delivery = Delivery::start(&runtime, settings, &store, &wake)?;
+    let mut delivery = Delivery::start(runtime.handle(), settings, &store, &wake)?;
     let results = wait_for(state_folder, &rows);
-    delivery.stop(&runtime);
+    delivery.stop();
+    delivery.wait(runtime.handle(), Instant::now() + LAST_SEND);
     // A look-up of a name that hangs must not hold the answer back.
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{SourceFile, Sources, load};
+
+    fn settings(text: &str) -> Settings {
+        let file = SourceFile { path: "watchkeeper.toml".into(), text: text.to_owned() };
+        let loaded = load(Sources { file: Some(file), ..Sources::default() }).unwrap();
+        Settings::build(&loaded).unwrap()
+    }
+
+    #[test]
+    fn a_test_that_cannot_be_sent_is_refused_with_what_there_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state"), &watchkeeper_store::StoreConfig::default()).unwrap();
+        let mut ledger = store.ledger().unwrap();
+        let mail = "[smtp.mail]\nserver = \"localhost:25\"\nfrom = \"a@localhost\"\nsecurity = \"plaintext\"\n";
+        let route = "[[route]]\nto = [{ channel = \"mail\", recipients = [\"b@localhost\"] }]\n";
+        let to = ["c@localhost".to_owned()];
+        let mut plan = |text: &str, channel: &str, to: &[String]| {
+            let rows = plan(&settings(text), &mut ledger, channel, to).map_err(|error| error.to_string())?;
+            Ok::<_, String>(rows.into_iter().map(|row| row.recipient).collect::<Vec<_>>())
+        };
+        let none = plan("", "mail", &to).unwrap_err();
+        assert!(none.starts_with("no channel is configured"), "{none}");
+        let unknown = plan(mail, "na\u{1b}il", &to).unwrap_err();
+        assert_eq!(unknown, "there is no channel `na\\u{1b}il`; the configuration has: mail");
+        let nobody = plan(mail, "mail", &[]).unwrap_err();
+        assert_eq!(nobody, "no route names a recipient for channel `mail`; name one with --to");
+        assert_eq!(plan(mail, "mail", &to).unwrap(), to);
+        assert_eq!(plan(&[mail, route].concat(), "mail", &[]).unwrap(), ["b@localhost"]);
+        assert_eq!(plan(&[mail, route].concat(), "mail", &to).unwrap(), to, "who is named gets it, nobody else");
+        assert_eq!(ledger.outbox_counts().unwrap().pending, 3);
+    }
 }

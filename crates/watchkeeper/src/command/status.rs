@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
@@ -12,6 +13,7 @@ use watchkeeper_store::Reader;
 
 use crate::app::gap_lines;
 use crate::cli::Global;
+use crate::config::Loaded;
 use crate::control::{self, Answer, Request};
 use crate::health::{Level, Report};
 use crate::paths;
@@ -26,12 +28,21 @@ pub struct StatusArgs {
 
 /// The range that the list of top processes covers.
 const TOP_RANGE_MS: i64 = 60_000;
+/// How long the log may take to tell it.
+const TOP_DEADLINE: Duration = Duration::from_secs(2);
 /// How many processes are listed.
 const TOP: usize = 5;
 
-/// Asks the running watch; without one, says what the log holds. The exit code is the level's.
+/// Asks the running watch; without one, says what the log holds. The exit code is the level's; no answer is unknown.
 pub fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<u8> {
     let loaded = global.load()?;
+    answer(&loaded, args).or_else(|error| {
+        super::complain(&format!("{error:#}"));
+        Ok(Level::Unknown.exit_code())
+    })
+}
+
+fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
     let state_folder = paths::state_folder(&loaded.config.store)?;
     let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
     let socket = paths::control_socket(&state_folder);
@@ -76,7 +87,7 @@ fn running(report: &Report, zone: &TimeZone) -> String {
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "{name:13} {value}");
     };
-    let age = duration(report.now_ms - report.started_ms);
+    let age = duration(report.running_ms);
     line(
         "watch",
         format!("{} (pid {}, version {}, running for {age})", report.level().word(), report.pid, report.version),
@@ -113,7 +124,8 @@ fn running(report: &Report, zone: &TimeZone) -> String {
         line(if index == 0 { "cannot see" } else { "" }, gap.clone());
     }
     let free = report.recorder.free_bytes.map_or(String::new(), |free| format!(", {} free", bytes(free)));
-    line("log", format!("{}: {}{free}", report.state_folder, bytes(report.recorder.log_bytes)));
+    let size = report.recorder.log_bytes.map_or("size unknown".to_owned(), bytes);
+    line("log", format!("{}: {size}{free}", report.state_folder));
     let analyst = &report.analyst;
     line("alerts", format!("{} rules; {} firing, {} pending", analyst.rules, analyst.firing, analyst.pending));
     for incident in &analyst.incidents {
@@ -121,8 +133,10 @@ fn running(report: &Report, zone: &TimeZone) -> String {
         let since = local_time(incident.opened_ms, zone);
         line("", format!("{number}{} since {since}: {}", incident.severity, incident.text));
     }
-    let outbox = &report.outbox;
-    line("messages", format!("{} sent, {} waiting, {} undeliverable", outbox.sent, outbox.pending, outbox.dead));
+    let messages = report.outbox.as_ref().map_or("unknown".to_owned(), |outbox| {
+        format!("{} sent, {} waiting, {} undeliverable", outbox.sent, outbox.pending, outbox.dead)
+    });
+    line("messages", messages);
     for (name, channel) in &report.channels {
         let state = match (&channel.last_error, channel.failing_since_ms, channel.last_sent_ms) {
             (Some(error), Some(since), _) => {
@@ -143,9 +157,9 @@ fn running(report: &Report, zone: &TimeZone) -> String {
 /// The processes that took most CPU over the last minute, from the log. Nothing where the log cannot tell.
 fn top_processes(state_folder: &Path, now_ms: i64) -> String {
     let range = Range::new(now_ms - TOP_RANGE_MS, now_ms);
-    let ranked = Reader::open(state_folder)
-        .map_err(anyhow::Error::from)
-        .and_then(|reader| Ok(reader.top(range, "process.cpu.utilization", EntityKind::Process, TOP)?));
+    let ranked = Reader::open(state_folder).map_err(anyhow::Error::from).and_then(|reader| {
+        Ok(reader.with_deadline(TOP_DEADLINE).top(range, "process.cpu.utilization", EntityKind::Process, TOP)?)
+    });
     match ranked {
         Ok(ranked) if !ranked.is_empty() => {
             let mut text = "\nlast minute  share of CPU  process\n".to_owned();
@@ -186,4 +200,69 @@ fn not_running(state_folder: &Path, zone: &TimeZone) -> String {
     }
     text.push_str("start it with `watchkeeper run`\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{ChannelReport, OpenIncident, OutboxReport, sample_report, troubles};
+
+    #[test]
+    fn the_answer_for_people_says_everything_in_one_screen() {
+        let mut report = sample_report();
+        report.reader.cpu_utilization = Some(0.25);
+        report.reader.not_attributed = Some(0.031);
+        report.reader.not_attributed_reasons = vec!["short-lived processes".to_owned()];
+        report.recorder.free_bytes = Some(5 << 30);
+        report.analyst.firing = 1;
+        report.analyst.incidents.push(OpenIncident {
+            ticket: Some(7),
+            severity: "critical".to_owned(),
+            text: "CPU above 90 %: yes (pid 4711) takes 49.8 % of this machine's CPU".to_owned(),
+            opened_ms: report.now_ms - 60_000,
+        });
+        let failing = ChannelReport {
+            failing_since_ms: Some(report.now_ms - 30_000),
+            last_error: Some("connection\u{1b}refused".to_owned()),
+            ..ChannelReport::default()
+        };
+        report.channels.insert("mail".to_owned(), failing);
+        report.channels.insert("other".to_owned(), ChannelReport::default());
+        report.outbox = Some(OutboxReport { pending: 2, sent: 1, ..OutboxReport::default() });
+        report.troubles = troubles(&report);
+        assert_eq!(report.level(), Level::Warning);
+        insta::assert_snapshot!(running(&report, &TimeZone::UTC), @r"
+        watch         warning (pid 4711, version 0.1.0, running for 5 m)
+                      warning: channel mail has failed for 30 s: connection\u{1b}refused
+        host          db1: CPU 25.0 %, memory unknown, 120 processes
+        looks         every 1.0 s through the `proc` tier; 300 taken, 0 late, last 2027-01-15 08:04:59
+        no process    3.1 % of CPU belongs to no process in the log (short-lived processes)
+        log           /state: 1.0 MiB, 5.0 GiB free
+        alerts        4 rules; 1 firing, 0 pending
+                      #7 critical since 2027-01-15 08:04:00: CPU above 90 %: yes (pid 4711) takes 49.8 % of this machine's CPU
+        messages      1 sent, 2 waiting, 0 undeliverable
+                      mail: failing since 2027-01-15 08:04:30: connection\u{1b}refused
+                      other: nothing sent yet
+        own use       0.0 % of one core on average
+        control       /state/control.sock
+        ");
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_shown_as_zero() {
+        let mut report = sample_report();
+        report.outbox = None;
+        report.recorder.log_bytes = None;
+        report.reader.processes = None;
+        report.troubles = troubles(&report);
+        let text = running(&report, &TimeZone::UTC);
+        for line in [
+            "host          db1: CPU unknown, memory unknown, unknown processes",
+            "log           /state: size unknown",
+            "messages      unknown",
+            "              critical: the store in /state does not answer",
+        ] {
+            assert!(text.lines().any(|one| one == line), "{line:?} is not in\n{text}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod burner;
 mod config_command;
+mod ending;
 mod peer;
 mod program;
 mod refusals;

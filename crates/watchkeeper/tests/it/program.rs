@@ -1,6 +1,7 @@
 //! The real binary with a folder, a configuration and an environment of its own.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,8 @@ pub const PASSWORD: &str = "correct-horse-battery";
 /// A place to run the program in.
 pub struct Program {
     folder: tempfile::TempDir,
+    /// The configuration names the store's folder.
+    store_is_configured: bool,
 }
 
 /// What a command said.
@@ -32,9 +35,14 @@ pub struct Watch {
 impl Program {
     /// With this configuration.
     pub fn new(configuration: &str) -> Self {
-        let program = Self { folder: tempfile::tempdir().expect("a folder") };
+        let program = Self { folder: tempfile::tempdir().expect("a folder"), store_is_configured: false };
         program.configure(configuration);
         program
+    }
+
+    /// With the store where the configuration says.
+    pub fn in_configured_store(self) -> Self {
+        Self { store_is_configured: true, ..self }
     }
 
     /// Replaces the configuration.
@@ -65,9 +73,11 @@ impl Program {
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.folder.path())
             .env("WATCHKEEPER_CONFIG", self.config_file())
-            .env("WATCHKEEPER_STORE__PATH", self.state_folder())
             .env("TEST_SMTP_PASSWORD", PASSWORD)
             .stdin(Stdio::null());
+        if !self.store_is_configured {
+            command.env("WATCHKEEPER_STORE__PATH", self.state_folder());
+        }
         command
     }
 
@@ -78,9 +88,14 @@ impl Program {
 
     /// Starts the watch and waits until it answers.
     pub fn run(&self) -> Watch {
-        let log = fs::File::create(self.folder.path().join("watch.log")).expect("a log file");
+        self.run_into(fs::File::create(self.folder.path().join("watch.log")).expect("a log file"))
+    }
+
+    /// The same with another place for what it says.
+    pub fn run_into(&self, output: impl Into<OwnedFd>) -> Watch {
+        let output: OwnedFd = output.into();
         let mut call = self.call(&["run", "--log-level", "debug"]);
-        call.stdout(log.try_clone().expect("the log file twice")).stderr(log);
+        call.stdout(output.try_clone().expect("the output twice")).stderr(output);
         let mut watch = Watch { child: call.spawn().expect("the watch starts") };
         self.wait_for(Duration::from_secs(30), "an answer of the watch", || {
             if let Ok(Some(status)) = watch.child.try_wait() {

@@ -1,0 +1,153 @@
+//! What is not as it should be.
+
+use watchkeeper_core::text::duration;
+
+use super::{Level, Report, Trouble};
+
+/// The shortest time without a tick that is called a standstill, milliseconds.
+const SHORTEST_STANDSTILL_MS: i64 = 10_000;
+
+/// Looks at everything and names what is not as it should be, gravest first.
+pub fn troubles(report: &Report) -> Vec<Trouble> {
+    let mut found = Vec::new();
+    let mut say = |level, text: String| found.push(Trouble { level, text });
+    standstills(report, &mut say);
+    for (what, error) in [
+        ("the machine cannot be read", &report.reader.error),
+        ("the log is not written", &report.recorder.error),
+        ("alerts are not kept", &report.analyst.error),
+        ("alerts are only held in memory", &report.analyst.memory_only),
+    ] {
+        if let Some(error) = error {
+            say(Level::Critical, format!("{what}: {error}"));
+        }
+    }
+    match &report.outbox {
+        None => say(Level::Critical, format!("the store in {} does not answer", report.state_folder)),
+        Some(outbox) if outbox.dead > 0 => {
+            let text = format!("{} messages reached nobody; `watchkeeper incidents show` says why", outbox.dead);
+            say(Level::Warning, text);
+        }
+        Some(_) => {}
+    }
+    for (name, channel) in &report.channels {
+        if let (Some(since_ms), Some(error)) = (channel.failing_since_ms, &channel.last_error) {
+            let since = duration(report.now_ms - since_ms);
+            say(Level::Warning, format!("channel {name} has failed for {since}: {error}"));
+        }
+    }
+    for (place, dropped) in [("log", report.recorder.dropped), ("rules", report.analyst.dropped)] {
+        if dropped > 0 {
+            say(Level::Warning, format!("{dropped} ticks were lost in front of the {place} since the start"));
+        }
+    }
+    let reader = &report.reader;
+    let looks = reader.ticks + reader.late;
+    if reader.late > looks / 100 {
+        say(Level::Warning, format!("{} of {looks} looks came too late and were left out", reader.late));
+    }
+    for notice in &report.recorder.notices {
+        say(Level::Warning, notice.clone());
+    }
+    found.sort_by_key(|trouble| std::cmp::Reverse(trouble.level));
+    found
+}
+
+/// Stages that do nothing any more. Who waits for a tick that nobody took is not to blame.
+fn standstills(report: &Report, say: &mut impl FnMut(Level, String)) {
+    let patience_ms = (3 * report.interval_ms).max(SHORTEST_STANDSTILL_MS);
+    let started_mono_ms = report.now_mono_ms - report.running_ms;
+    let last_look_ms = report.reader.last_tick_mono_ms.unwrap_or(started_mono_ms);
+    for (nothing_done, last_ms, newest_ms) in [
+        ("nobody has looked at the machine", report.reader.last_tick_mono_ms, report.now_mono_ms),
+        ("nothing was taken for the log", report.recorder.last_tick_mono_ms, last_look_ms),
+        ("no rule was evaluated", report.analyst.last_tick_mono_ms, last_look_ms),
+    ] {
+        let last_ms = last_ms.unwrap_or(started_mono_ms);
+        if newest_ms - last_ms > patience_ms {
+            say(Level::Critical, format!("{nothing_done} for {}", duration(report.now_mono_ms - last_ms)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::{ChannelReport, OutboxReport, sample_report};
+
+    fn said(change: impl FnOnce(&mut Report)) -> Vec<String> {
+        let mut report = sample_report();
+        change(&mut report);
+        troubles(&report).iter().map(|trouble| format!("{}: {}", trouble.level.word(), trouble.text)).collect()
+    }
+
+    #[test]
+    fn a_watch_that_works_has_no_troubles() {
+        assert_eq!(said(|_| ()), [""; 0]);
+        let waits = said(|report| {
+            report.reader.last_tick_mono_ms = None;
+            report.analyst.last_tick_mono_ms = None;
+            report.recorder.last_tick_mono_ms = None;
+            report.running_ms = 900;
+        });
+        assert_eq!(waits, [""; 0], "it has only just begun");
+        assert_eq!(said(|report| report.now_ms += 3_600_000), [""; 0], "the wall clock was set");
+    }
+
+    #[test]
+    fn a_stage_that_stands_still_is_critical_and_named() {
+        for (name, change, text) in [
+            (
+                "reader",
+                (|report| report.now_mono_ms += 59_500) as fn(&mut Report),
+                "critical: nobody has looked at the machine for 1 m",
+            ),
+            (
+                "recorder",
+                |report| report.recorder.last_tick_mono_ms = Some(460_000),
+                "critical: nothing was taken for the log for 40 s",
+            ),
+            ("analyst", |report| report.analyst.last_tick_mono_ms = None, "critical: no rule was evaluated for 5 m"),
+        ] {
+            assert_eq!(said(change), [text], "{name}");
+        }
+    }
+
+    #[test]
+    fn every_trouble_is_said_gravest_first() {
+        let found = said(|report| {
+            report.reader.error = Some("no /proc".to_owned());
+            report.reader.late = 30;
+            report.recorder.error = Some("no space".to_owned());
+            report.recorder.dropped = 2;
+            report.recorder.notices = vec!["a day was set aside".to_owned()];
+            report.analyst.error = Some("out of memory".to_owned());
+            report.analyst.memory_only = Some("disk full".to_owned());
+            report.analyst.dropped = 1;
+            let failing = ChannelReport {
+                failing_since_ms: Some(report.now_ms - 65_000),
+                last_error: Some("connection refused".to_owned()),
+                ..ChannelReport::default()
+            };
+            report.channels.insert("mail".to_owned(), failing);
+            report.outbox = Some(OutboxReport { dead: 4, ..OutboxReport::default() });
+        });
+        insta::assert_snapshot!(found.join("\n"), @r"
+        critical: the machine cannot be read: no /proc
+        critical: the log is not written: no space
+        critical: alerts are not kept: out of memory
+        critical: alerts are only held in memory: disk full
+        warning: 4 messages reached nobody; `watchkeeper incidents show` says why
+        warning: channel mail has failed for 1 m 5 s: connection refused
+        warning: 2 ticks were lost in front of the log since the start
+        warning: 1 ticks were lost in front of the rules since the start
+        warning: 30 of 330 looks came too late and were left out
+        warning: a day was set aside
+        ");
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_is_critical() {
+        assert_eq!(said(|report| report.outbox = None), ["critical: the store in /state does not answer"]);
+    }
+}
