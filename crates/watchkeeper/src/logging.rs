@@ -28,10 +28,13 @@ pub fn start(config: &LogConfig) {
             )
         }
     };
-    // The migration library tells every step of what is a single transaction; that is of use only to its debuggers.
-    let quiet = if level >= LevelFilter::DEBUG { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new().with_default(level).with_target("refinery_core", quiet);
-    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter(level))).try_init();
+}
+
+/// Our own messages from this level up, of libraries only what is wrong: their details are of use to their own debuggers,
+/// and nobody here has made sure that they are single lines and free of secrets.
+fn filter(level: LevelFilter) -> Targets {
+    Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("watchkeeper", level)
 }
 
 /// The journal, if standard error is connected to it: systemd names the socket's device and inode.
@@ -39,4 +42,24 @@ fn journal() -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stat = rustix::fs::fstat(std::io::stderr().as_fd()).ok()?;
     (stream == format!("{}:{}", stat.st_dev, stat.st_ino)).then(tracing_journald::layer)?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_tell_nothing_but_warnings_at_any_level() {
+        let all = filter(LevelFilter::TRACE);
+        assert!(all.would_enable("watchkeeper_notify::worker", &Level::TRACE));
+        assert!(all.would_enable("rustls::client", &Level::WARN));
+        for target in ["rustls::client", "refinery_core::traits", "lettre"] {
+            assert!(!all.would_enable(target, &Level::INFO), "{target}");
+        }
+        let quiet = filter(LevelFilter::ERROR);
+        assert!(!quiet.would_enable("rustls::client", &Level::WARN));
+        assert!(!quiet.would_enable("watchkeeper::app", &Level::WARN));
+    }
 }
