@@ -29,8 +29,8 @@ struct Cli {
 /// Options that every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Configuration file [default: the platform's folder, see `config path`]
-    #[arg(long, global = true, value_name = "FILE", env = "WATCHKEEPER_CONFIG")]
+    /// Configuration file, also `WATCHKEEPER_CONFIG` [default: in the platform's folder, see `config path`]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Least important messages shown: error, warn, info, debug or trace
     #[arg(long, global = true, value_name = "LEVEL")]

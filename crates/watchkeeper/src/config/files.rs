@@ -43,8 +43,6 @@ impl Reason {
 pub fn candidate(config: Option<&Path>) -> Option<(PathBuf, Reason)> {
     let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty()).map(PathBuf::from);
     match (config, variable) {
-        // The command line library hands the variable over as if it was the flag.
-        (Some(path), Some(variable)) if path == variable => Some((variable, Reason::Variable)),
         (Some(path), _) => Some((path.to_owned(), Reason::Flag)),
         (None, Some(variable)) => Some((variable, Reason::Variable)),
         (None, None) => platform_folder().map(|folder| (folder.join(FILE_NAME), Reason::Platform)),

@@ -227,3 +227,16 @@ fn no_colour_reaches_a_file() {
     let program = Program::new("[collect]\ninterval = \"0s\"\n");
     assert!(!check(&program).stderr.contains('\u{1b}'));
 }
+
+#[test]
+fn an_empty_variable_names_no_file_and_the_flag_goes_before_the_variable() {
+    let program = Program::new("");
+    let mut call = program.call(&["config", "path"]);
+    call.env("WATCHKEEPER_CONFIG", "");
+    let answer = said(call);
+    assert_eq!(answer.status.code(), Some(0), "{answer:?}");
+    assert!(answer.stdout.contains("the default place"), "{answer:?}");
+    let file = program.config_file();
+    let answer = program.command(&["config", "path", "--config", file.to_str().unwrap()]);
+    assert!(answer.stdout.contains("named by --config"), "{answer:?}");
+}
