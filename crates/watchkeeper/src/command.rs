@@ -9,12 +9,13 @@ pub mod status;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use anyhow::Context;
 use watchkeeper_core::text::is_active;
 
 /// Writes an answer to standard output. A reader who has seen enough (`| head`) is no failure.
 pub fn print(text: &str) -> anyhow::Result<()> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error).context("cannot write the answer"),
         _ => Ok(()),
     }
 }

@@ -1,7 +1,6 @@
 //! `watchkeeper config`: looking at the configuration without starting anything.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use clap::Subcommand;
 use watchkeeper_core::Problem;
@@ -38,11 +37,8 @@ pub fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result<u8> {
         ConfigCommand::Path => path(global),
         ConfigCommand::Docs => config::manual(),
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // `watchkeeper config default | head` is no failure.
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(DONE),
-    }
+    super::print(&text)?;
+    Ok(DONE)
 }
 
 /// What was found, or everything that is wrong, secrets included.

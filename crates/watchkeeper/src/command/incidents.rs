@@ -156,8 +156,8 @@ fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
     for message in &record.messages {
         let last = message.last.as_ref().map_or(String::new(), |last| {
             format!(
-                ", {} attempts, last answer {}: {}",
-                message.attempts,
+                ", {}, last answer {}: {}",
+                attempts(message.attempts),
                 local_time(last.ts_ms, zone),
                 clean(&last.text, 200)
             )
@@ -166,6 +166,10 @@ fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
         let _ = writeln!(text, "  {:8} {channel} -> {recipient} ({}){last}", message.state, message.event);
     }
     text
+}
+
+fn attempts(count: u32) -> String {
+    if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") }
 }
 
 fn value_line(evidence: &Evidence) -> String {
@@ -214,8 +218,7 @@ fn top(evidence: &Evidence) -> String {
     let mut text = format!("\n{:>9}{heading}  {:12}  process, by its share of {}\n", "share", "user", ranked_by.whole);
     for contributor in &evidence.top {
         let user = contributor.user.clone().or_else(|| contributor.uid.map(|uid| uid.to_string())).unwrap_or_default();
-        let command =
-            contributor.command.as_ref().map_or(String::new(), |command| format!(": {}", clean(command, 100)));
+        let command = command_of(contributor.command.as_deref());
         let _ = writeln!(
             text,
             "{:>9}{}  {:12}  {}{command}",
@@ -231,6 +234,11 @@ fn top(evidence: &Evidence) -> String {
     text
 }
 
+/// The command line behind a name; the kernel's own threads have none.
+fn command_of(command: Option<&str>) -> String {
+    command.filter(|command| !command.is_empty()).map_or(String::new(), |command| format!(": {}", clean(command, 100)))
+}
+
 fn changes(evidence: &Evidence) -> String {
     let Some(ranked_by) = &evidence.ranked_by else { return String::new() };
     if evidence.changes.is_empty() {
@@ -242,4 +250,15 @@ fn changes(evidence: &Evidence) -> String {
         let _ = writeln!(text, "  {}: {before} -> {}", clean(&change.program, 80), ranked_by.unit.show(change.now));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_told_from_many_and_nothing_from_something() {
+        assert_eq!([attempts(0), attempts(1), attempts(2)], ["0 attempts", "1 attempt", "2 attempts"]);
+        assert_eq!([command_of(None), command_of(Some("")), command_of(Some("yes -n"))], ["", "", ": yes -n"]);
+    }
 }

@@ -240,3 +240,14 @@ fn an_empty_variable_names_no_file_and_the_flag_goes_before_the_variable() {
     let answer = program.command(&["config", "path", "--config", file.to_str().unwrap()]);
     assert!(answer.stdout.contains("named by --config"), "{answer:?}");
 }
+
+#[test]
+fn an_answer_that_cannot_be_written_says_so() {
+    let program = Program::new("");
+    let mut call = program.call(&["config", "default"]);
+    call.stdout(fs::File::options().write(true).open("/dev/full").expect("the device that is always full"));
+    let answer = call.stderr(std::process::Stdio::piped()).spawn().expect("it starts").wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&answer.stderr);
+    assert_eq!(answer.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("error: cannot write the answer: "), "{said}");
+}
