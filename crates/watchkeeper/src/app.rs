@@ -135,10 +135,12 @@ pub fn watch(
             _ => break,
         }
     }
-    drop(server);
+    tracing::info!("ending: what waits is written down");
     let ended = app.stop(stages);
     // Whoever looks up a name or waits for the disk there ends with the program.
     runtime.shutdown_background();
+    // Last, for a disk that hangs would not let go of the file either.
+    drop(server);
     ended
 }
 

@@ -52,8 +52,7 @@ fn a_second_signal_ends_at_once() {
     let mut test = test.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let _call = server.accept().unwrap();
     watch.signal(Signal::TERM);
-    let socket = program.state_folder().join("control.sock");
-    program.wait_for(PATIENCE, "the watch to begin to end", || !socket.exists());
+    program.wait_for(PATIENCE, "the watch to begin to end", || program.log().contains("ending: what waits"));
     assert!(!watch.terminate(Duration::from_secs(2)), "it should have been killed by the signal");
     test.wait().unwrap();
     assert_eq!(program.command(&["status"]).status.code(), Some(3));
