@@ -173,6 +173,8 @@ pub struct AnalystHealth {
     pub last_tick_mono_ms: Option<i64>,
     /// Ticks lost in front of the rules.
     pub dropped: u64,
+    /// Changes of alerts that could never be kept.
+    pub lost: u64,
     /// Alerts whose condition holds, not yet for long enough.
     pub pending: u64,
     /// Alerts that fire.

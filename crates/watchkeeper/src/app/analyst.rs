@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use watchkeeper_analyze::{Analyzer, enrich};
+use watchkeeper_core::port::LedgerError;
 use watchkeeper_core::text::title_with_culprit;
 use watchkeeper_core::{Change, Fingerprint, HostId, Incident};
 use watchkeeper_notify::plan;
@@ -155,12 +156,7 @@ impl Analyst {
                 }
             }
         });
-        let error = result.err().map(|error| error.to_string());
-        let known = &mut locked(&self.health.analyst).error;
-        if let Some(error) = error.as_ref().filter(|error| known.as_ref() != Some(error)) {
-            tracing::error!("alerts are not kept: {error}");
-        }
-        *known = error;
+        self.note_error(result.err());
     }
 
     /// Tries again what could not be kept, and moves what is held in memory to disk as soon as the disk takes it.
@@ -170,10 +166,26 @@ impl Analyst {
             self.wake.notify_waiters();
         }
         match self.ledger.retry_held() {
-            Ok(Some(receipt)) => self.analyzer.committed(&[], &receipt),
-            Ok(None) => {}
-            Err(error) => locked(&self.health.analyst).error = Some(error.to_string()),
+            Ok(receipt) => {
+                if let Some(receipt) = receipt {
+                    self.analyzer.committed(&[], &receipt);
+                }
+                if self.queue.is_empty() {
+                    self.note_error(None);
+                }
+            }
+            Err(error) => self.note_error(Some(error)),
         }
+    }
+
+    /// Says a new error once.
+    fn note_error(&self, error: Option<LedgerError>) {
+        let error = error.map(|error| error.to_string());
+        let known = &mut locked(&self.health.analyst).error;
+        if let Some(text) = error.as_ref().filter(|text| known.as_ref() != Some(text)) {
+            tracing::error!("alerts are not kept: {text}");
+        }
+        *known = error;
     }
 
     fn note(&self, dropped: u64) {
@@ -183,6 +195,7 @@ impl Analyst {
         health.pending = counts.pending as u64;
         health.firing = counts.firing as u64;
         health.dropped = dropped;
+        health.lost = self.queue.lost();
         health.incidents = self.analyzer.open_incidents().into_iter().map(open_incident).collect();
     }
 }

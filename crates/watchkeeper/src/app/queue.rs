@@ -18,6 +18,7 @@ struct Batch {
 #[derive(Debug, Default)]
 pub struct Queue {
     batches: VecDeque<Batch>,
+    lost: u64,
 }
 
 impl Queue {
@@ -31,34 +32,38 @@ impl Queue {
         self.batches.is_empty()
     }
 
+    /// Changes that were given up since the start.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
     /// Commits all that waits, oldest first, and hands over what was kept.
     ///
     /// A change that the ledger does not understand would hold up all others for ever: its batch is committed change by
-    /// change, and only that one is given up.
+    /// change, and only that one is given up and counted.
     ///
     /// # Errors
-    /// The first failure. What did not fail for good waits for the next call.
+    /// The ledger failed; what is left waits for the next call.
     pub fn commit(
         &mut self,
         ledger: &mut impl Ledger,
         mut kept: impl FnMut(&[Change], &Receipt),
     ) -> Result<(), LedgerError> {
-        let mut result = Ok(());
         while let Some(batch) = self.batches.pop_front() {
             match ledger.commit(&batch.changes, &batch.rows) {
                 Ok(receipt) => kept(&batch.changes, &receipt),
                 Err(LedgerError::Malformed { .. }) if batch.changes.len() > 1 => self.split(batch),
                 Err(error @ LedgerError::Malformed { .. }) => {
                     tracing::error!("a change of an alert is lost: {error}");
-                    result = result.and(Err(error));
+                    self.lost += 1;
                 }
                 Err(error) => {
                     self.batches.push_front(batch);
-                    return result.and(Err(error));
+                    return Err(error);
                 }
             }
         }
-        result
+        Ok(())
     }
 
     /// Puts each change of a batch in front, with the messages about its incident.
@@ -169,8 +174,9 @@ mod tests {
         let (mut queue, mut ledger) = (Queue::default(), Fake { malformed: Some(2), ..Fake::default() });
         queue.push(vec![alert(1), alert(2), alert(3)], Vec::new());
         queue.push(vec![alert(4)], Vec::new());
-        assert!(queue.commit(&mut ledger, |_, _| ()).is_err(), "the loss is told");
+        queue.commit(&mut ledger, |_, _| ()).unwrap();
         assert!(queue.is_empty());
+        assert_eq!(queue.lost(), 1);
         assert_eq!(ledger.committed, [[1], [3], [4]]);
     }
 }

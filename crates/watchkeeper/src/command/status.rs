@@ -49,7 +49,7 @@ fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
     match control::ask(&socket, &Request::Status)? {
         Some(Answer::Status(report)) => {
             if args.json {
-                super::print_json(&report)?;
+                super::print_json(&with_level(&report)?)?;
             } else {
                 let mut text = running(&report, &zone);
                 text.push_str(&top_processes(&state_folder, report.now_ms));
@@ -71,6 +71,13 @@ fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
             Ok(Level::Unknown.exit_code())
         }
     }
+}
+
+/// The report as JSON; its level stands beside it, as it does where no watch runs.
+fn with_level(report: &Report) -> anyhow::Result<serde_json::Value> {
+    let mut value = serde_json::to_value(report)?;
+    value["level"] = serde_json::to_value(report.level())?;
+    Ok(value)
 }
 
 fn percent(share: Option<f64>) -> String {
@@ -230,7 +237,7 @@ mod tests {
         report.channels.insert("other".to_owned(), ChannelReport::default());
         report.outbox = Some(OutboxReport { pending: 2, sent: 1, ..OutboxReport::default() });
         report.troubles = troubles(&report);
-        assert_eq!(report.level(), Level::Warning);
+        assert_eq!(with_level(&report).unwrap()["level"], "warning");
         insta::assert_snapshot!(running(&report, &TimeZone::UTC), @r"
         watch         warning (pid 4711, version 0.1.0, running for 5 m)
                       warning: channel mail has failed for 30 s: connection\u{1b}refused

@@ -22,6 +22,11 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
             say(Level::Critical, format!("{what}: {error}"));
         }
     }
+    if report.analyst.lost > 0 {
+        let text =
+            format!("{} changes of alerts could not be kept; the messages of the watch say why", report.analyst.lost);
+        say(Level::Critical, text);
+    }
     match &report.outbox {
         None => say(Level::Critical, format!("the store in {} does not answer", report.state_folder)),
         Some(outbox) if outbox.dead > 0 => {
@@ -124,6 +129,7 @@ mod tests {
             report.analyst.error = Some("out of memory".to_owned());
             report.analyst.memory_only = Some("disk full".to_owned());
             report.analyst.dropped = 1;
+            report.analyst.lost = 3;
             let failing = ChannelReport {
                 failing_since_ms: Some(report.now_ms - 65_000),
                 last_error: Some("connection refused".to_owned()),
@@ -137,6 +143,7 @@ mod tests {
         critical: the log is not written: no space
         critical: alerts are not kept: out of memory
         critical: alerts are only held in memory: disk full
+        critical: 3 changes of alerts could not be kept; the messages of the watch say why
         warning: 4 messages reached nobody; `watchkeeper incidents show` says why
         warning: channel mail has failed for 1 m 5 s: connection refused
         warning: 2 ticks were lost in front of the log since the start
