@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -41,7 +42,13 @@ fn filter(level: LevelFilter) -> Targets {
 fn journal() -> Option<tracing_journald::Layer> {
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stat = rustix::fs::fstat(std::io::stderr().as_fd()).ok()?;
-    (stream == format!("{}:{}", stat.st_dev, stat.st_ino)).then(tracing_journald::layer)?.ok()
+    let journal = (stream == format!("{}:{}", stat.st_dev, stat.st_ino)).then(tracing_journald::layer)?.ok()?;
+    Some(journal.with_priority_mappings(priorities()))
+}
+
+/// `info` and `debug` are the journal's own words for these levels; the library's default is one step graver.
+fn priorities() -> PriorityMappings {
+    PriorityMappings { info: Priority::Informational, debug: Priority::Debug, ..PriorityMappings::new() }
 }
 
 #[cfg(test)]
@@ -61,5 +68,17 @@ mod tests {
         let quiet = filter(LevelFilter::ERROR);
         assert!(!quiet.would_enable("rustls::client", &Level::WARN));
         assert!(!quiet.would_enable("watchkeeper::app", &Level::WARN));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_the_journals_own_priorities() {
+        let priorities = priorities();
+        assert!(matches!(priorities.error, Priority::Error) && matches!(priorities.warn, Priority::Warning));
+        assert!(matches!(priorities.info, Priority::Informational) && matches!(priorities.debug, Priority::Debug));
     }
 }
