@@ -1,6 +1,7 @@
 -- One file holds the ticks of one UTC day. Rules for reading: docs/log-format.md.
--- Identity tables give small numbers that hold inside this file only. Sample rows are keyed (tick, entity) and are
--- written only when something changed; a column that is a difference counts since the tick before.
+-- Identity tables give small numbers that hold inside this file only. Sample rows are written only when something
+-- changed; a column that is a difference counts since the tick before. Their key, tick << 32 | entity, makes every new row
+-- the last of its table; the views named *_sample show tick and entity again.
 PRAGMA application_id = 1464552519; -- 0x574B4C47, "WKLG"
 
 CREATE TABLE boot (
@@ -57,24 +58,29 @@ CREATE TABLE image (
   container   TEXT,
   PRIMARY KEY (process, from_tick)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE process_sample (
-  tick           INTEGER NOT NULL,
-  process        INTEGER NOT NULL,
-  state          TEXT,
+CREATE TABLE process_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | process
+  state          INTEGER, -- place in 'SRDITtZX?', from 0
   threads        INTEGER,
   cpu_us         INTEGER,
   cpu_user_us    INTEGER,
-  resident_bytes INTEGER,
-  virtual_bytes  INTEGER,
+  resident_pages INTEGER, -- of 4096 bytes; below zero: bytes, where they are not whole pages
+  virtual_pages  INTEGER, -- the same
   minor_faults   INTEGER,
   major_faults   INTEGER,
   read_bytes     INTEGER,
   written_bytes  INTEGER,
   received_bytes INTEGER,
   sent_bytes     INTEGER,
-  descriptors    INTEGER,
-  PRIMARY KEY (tick, process)
-) STRICT, WITHOUT ROWID;
+  descriptors    INTEGER
+) STRICT;
+CREATE VIEW process_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS process,
+         substr('SRDITtZX?', r.state + 1, 1) AS state, r.threads, r.cpu_us, r.cpu_user_us,
+         iif(r.resident_pages >= 0, r.resident_pages * 4096, -r.resident_pages) AS resident_bytes,
+         iif(r.virtual_pages >= 0, r.virtual_pages * 4096, -r.virtual_pages) AS virtual_bytes,
+         r.minor_faults, r.major_faults, r.read_bytes, r.written_bytes, r.received_bytes, r.sent_bytes, r.descriptors
+  FROM tick AS t JOIN process_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 CREATE TABLE exit (
   tick           INTEGER NOT NULL,
   process        INTEGER NOT NULL,
@@ -149,9 +155,8 @@ CREATE TABLE host_sample (
 ) STRICT;
 
 CREATE TABLE cpu (id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;
-CREATE TABLE cpu_sample (
-  tick         INTEGER NOT NULL,
-  cpu          INTEGER NOT NULL,
+CREATE TABLE cpu_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | cpu
   user_us      INTEGER,
   nice_us      INTEGER,
   system_us    INTEGER,
@@ -159,14 +164,16 @@ CREATE TABLE cpu_sample (
   iowait_us    INTEGER,
   interrupt_us INTEGER,
   softirq_us   INTEGER,
-  steal_us     INTEGER,
-  PRIMARY KEY (tick, cpu)
-) STRICT, WITHOUT ROWID;
+  steal_us     INTEGER
+) STRICT;
+CREATE VIEW cpu_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS cpu, r.user_us, r.nice_us, r.system_us, r.idle_us, r.iowait_us,
+         r.interrupt_us, r.softirq_us, r.steal_us
+  FROM tick AS t JOIN cpu_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE disk (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE disk_sample (
-  tick          INTEGER NOT NULL,
-  disk          INTEGER NOT NULL,
+CREATE TABLE disk_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | disk
   read_bytes    INTEGER,
   written_bytes INTEGER,
   reads         INTEGER,
@@ -174,9 +181,12 @@ CREATE TABLE disk_sample (
   read_us       INTEGER,
   write_us      INTEGER,
   busy_us       INTEGER,
-  in_flight     INTEGER,
-  PRIMARY KEY (tick, disk)
-) STRICT, WITHOUT ROWID;
+  in_flight     INTEGER
+) STRICT;
+CREATE VIEW disk_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS disk, r.read_bytes, r.written_bytes, r.reads, r.writes, r.read_us,
+         r.write_us, r.busy_us, r.in_flight
+  FROM tick AS t JOIN disk_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE filesystem (
   id          INTEGER PRIMARY KEY,
@@ -185,22 +195,23 @@ CREATE TABLE filesystem (
   kind        TEXT NOT NULL,
   UNIQUE (mount_point, device, kind)
 ) STRICT;
-CREATE TABLE filesystem_sample (
-  tick            INTEGER NOT NULL,
-  filesystem      INTEGER NOT NULL,
+CREATE TABLE filesystem_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | filesystem
   total_bytes     INTEGER,
   free_bytes      INTEGER,
   available_bytes INTEGER,
   inodes          INTEGER,
   inodes_free     INTEGER,
-  read_only       INTEGER,
-  PRIMARY KEY (tick, filesystem)
-) STRICT, WITHOUT ROWID;
+  read_only       INTEGER
+) STRICT;
+CREATE VIEW filesystem_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS filesystem, r.total_bytes, r.free_bytes, r.available_bytes, r.inodes,
+         r.inodes_free, r.read_only
+  FROM tick AS t JOIN filesystem_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE interface (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE interface_sample (
-  tick             INTEGER NOT NULL,
-  interface        INTEGER NOT NULL,
+CREATE TABLE interface_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | interface
   received_bytes   INTEGER,
   sent_bytes       INTEGER,
   received_packets INTEGER,
@@ -209,17 +220,21 @@ CREATE TABLE interface_sample (
   sent_errors      INTEGER,
   received_dropped INTEGER,
   sent_dropped     INTEGER,
-  up               INTEGER,
-  PRIMARY KEY (tick, interface)
-) STRICT, WITHOUT ROWID;
+  up               INTEGER
+) STRICT;
+CREATE VIEW interface_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS interface, r.received_bytes, r.sent_bytes, r.received_packets,
+         r.sent_packets, r.received_errors, r.sent_errors, r.received_dropped, r.sent_dropped, r.up
+  FROM tick AS t JOIN interface_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE peer (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE peer_sample (
-  tick        INTEGER NOT NULL,
-  peer        INTEGER NOT NULL,
-  connections INTEGER,
-  PRIMARY KEY (tick, peer)
-) STRICT, WITHOUT ROWID;
+CREATE TABLE peer_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | peer
+  connections INTEGER
+) STRICT;
+CREATE VIEW peer_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS peer, r.connections
+  FROM tick AS t JOIN peer_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE socket (
   id       INTEGER PRIMARY KEY,
@@ -230,24 +245,26 @@ CREATE TABLE socket (
   copy     INTEGER NOT NULL, -- counts sockets that are otherwise the same
   UNIQUE (protocol, address, port, uid, copy)
 ) STRICT;
-CREATE TABLE socket_sample (
-  tick    INTEGER NOT NULL,
-  socket  INTEGER NOT NULL,
+CREATE TABLE socket_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | socket
   queue   INTEGER,
-  backlog INTEGER,
-  PRIMARY KEY (tick, socket)
-) STRICT, WITHOUT ROWID;
+  backlog INTEGER
+) STRICT;
+CREATE VIEW socket_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS socket, r.queue, r.backlog
+  FROM tick AS t JOIN socket_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE active_check (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE detail (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE check_sample (
-  tick         INTEGER NOT NULL,
-  active_check INTEGER NOT NULL,
+CREATE TABLE check_row (
+  id INTEGER PRIMARY KEY, -- tick << 32 | active_check
   ok           INTEGER,
   duration_us  INTEGER,
-  detail       INTEGER,
-  PRIMARY KEY (tick, active_check)
-) STRICT, WITHOUT ROWID;
+  detail       INTEGER
+) STRICT;
+CREATE VIEW check_sample AS
+  SELECT t.id AS tick, r.id & 4294967295 AS active_check, r.ok, r.duration_us, r.detail
+  FROM tick AS t JOIN check_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 -- From this tick on the entity is not there any more; processes whose end was noticed have a row in exit instead.
 CREATE TABLE gone (

@@ -86,6 +86,17 @@ pub(crate) enum Flow {
     Gauge,
 }
 
+/// How the values of a column are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are.
+    Plain,
+    /// A size in bytes, as pages of 4 KiB; below zero: bytes, where it is not whole pages.
+    Pages,
+    /// The letter of a state, as its place in [`STATE_LETTERS`].
+    State,
+}
+
 /// One column of a sample table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
@@ -93,17 +104,77 @@ pub(crate) struct Column {
     pub(crate) flow: Flow,
     /// Columns of one group are known or unknown together; counted from 0 within the table.
     pub(crate) group: u8,
+    pub(crate) form: Form,
 }
+
+impl Column {
+    /// The value as it is stored.
+    pub(crate) fn pack(&self, cell: Cell) -> Cell {
+        match (self.form, cell) {
+            (Form::Pages, Cell::Int(bytes)) if bytes % PAGE_BYTES == 0 => Cell::Int(bytes / PAGE_BYTES),
+            (Form::Pages, Cell::Int(bytes)) => Cell::Int(-bytes),
+            (Form::State, Cell::Letter(letter)) => {
+                let place = STATE_LETTERS.iter().position(|known| *known == letter);
+                Cell::Int(place.unwrap_or(STATE_LETTERS.len() - 1) as i64)
+            }
+            (_, other) => other,
+        }
+    }
+
+    /// The value that was stored.
+    pub(crate) fn unpack(&self, cell: Cell) -> Cell {
+        match (self.form, cell) {
+            (Form::Pages, Cell::Int(pages)) if pages >= 0 => Cell::Int(pages.saturating_mul(PAGE_BYTES)),
+            (Form::Pages, Cell::Int(bytes)) => Cell::Int(bytes.saturating_neg()),
+            (Form::State, Cell::Int(place)) => {
+                let letter = usize::try_from(place).ok().and_then(|place| STATE_LETTERS.get(place));
+                Cell::Letter(letter.copied().unwrap_or(b'?'))
+            }
+            (_, other) => other,
+        }
+    }
+}
+
+/// The pages in which sizes of memory are stored.
+const PAGE_BYTES: i64 = 4_096;
+/// The letters of process states, the commonest first: SQLite stores 0 and 1 in no byte. The last stands for all others.
+const STATE_LETTERS: &[u8] = b"SRDITtZX?";
 
 /// A column that counts since the tick before.
 pub(crate) const fn difference(group: u8, name: &'static str) -> Column {
-    Column { name, flow: Flow::Difference, group }
+    Column { name, flow: Flow::Difference, group, form: Form::Plain }
 }
 
 /// A column that holds a state.
 pub(crate) const fn gauge(group: u8, name: &'static str) -> Column {
-    Column { name, flow: Flow::Gauge, group }
+    Column { name, flow: Flow::Gauge, group, form: Form::Plain }
 }
+
+/// A gauge that is stored in another form than the core has it.
+pub(crate) const fn gauge_as(form: Form, group: u8, name: &'static str) -> Column {
+    Column { name, flow: Flow::Gauge, group, form }
+}
+
+/// The key of a row of an entity in a tick: one number that rises with the tick, so that rows are always appended, and
+/// SQLite fills the pages of a table to which it only appends. Both numbers count up from 1 in each file.
+pub(crate) const fn row_id(tick: i64, entity: i64) -> i64 {
+    tick << ENTITY_BITS | entity
+}
+
+/// The tick of a row.
+pub(crate) const fn tick_of(row_id: i64) -> i64 {
+    row_id >> ENTITY_BITS
+}
+
+/// The entity of a row.
+pub(crate) const fn entity_of(row_id: i64) -> i64 {
+    row_id & ((1 << ENTITY_BITS) - 1)
+}
+
+/// So many bits of the key of a row are the number of the entity.
+pub(crate) const ENTITY_BITS: u32 = 32;
+/// The keys of all rows from tick `?1` to tick `?2`, for BETWEEN.
+pub(crate) const ROW_BOUNDS: &str = "?1 << 32 AND ?2 << 32 | 4294967295";
 
 /// Where one kind of entity lies.
 #[derive(Debug)]
@@ -111,11 +182,11 @@ pub(crate) struct Layout {
     pub(crate) kind: EntityKind,
     /// The sample table.
     pub(crate) table: &'static str,
-    /// The identity table and the column of the sample table that holds its number; `None` for the host.
+    /// The identity table; `None` for the host, whose rows have the number of the tick.
     pub(crate) entity: Option<&'static str>,
     /// Columns of the identity table besides `id`.
     pub(crate) identity: &'static [&'static str],
-    /// Columns of the sample table besides `tick` and the entity.
+    /// Columns of the sample table besides its key.
     pub(crate) columns: &'static [Column],
     /// The bit of `tick.sections` that says that the list was read; 0 for the host, which is always there.
     pub(crate) section: u32,

@@ -41,7 +41,7 @@ impl Kind for CpuKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Cpu,
-        table: "cpu_sample",
+        table: "cpu_row",
         entity: Some("cpu"),
         identity: &["number"],
         columns: &[
@@ -86,7 +86,7 @@ impl Kind for DiskKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Disk,
-        table: "disk_sample",
+        table: "disk_row",
         entity: Some("disk"),
         identity: &["name"],
         columns: &[
@@ -137,7 +137,7 @@ impl Kind for FilesystemKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Filesystem,
-        table: "filesystem_sample",
+        table: "filesystem_row",
         entity: Some("filesystem"),
         identity: &["mount_point", "device", "kind"],
         columns: &[
@@ -200,7 +200,7 @@ impl Kind for InterfaceKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Interface,
-        table: "interface_sample",
+        table: "interface_row",
         entity: Some("interface"),
         identity: &["name"],
         columns: &[
@@ -269,7 +269,7 @@ impl Kind for PeerKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Peer,
-        table: "peer_sample",
+        table: "peer_row",
         entity: Some("peer"),
         identity: &["address"],
         columns: &[gauge(0, "connections")],
@@ -305,7 +305,7 @@ impl Kind for SocketKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Socket,
-        table: "socket_sample",
+        table: "socket_row",
         entity: Some("socket"),
         identity: &["protocol", "address", "port", "uid", "copy"],
         columns: &[gauge(0, "queue"), gauge(1, "backlog")],

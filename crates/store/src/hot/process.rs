@@ -8,7 +8,7 @@ use watchkeeper_core::reading::{ProcessCpu, ProcessFaults, ProcessIo, ProcessMem
 use watchkeeper_core::snapshot::{Exited, Process};
 use watchkeeper_core::{BootId, EntityKind, Image, ProcessKey, ProcessState, Snapshot};
 
-use super::layout::{Cell, Column, Kind, Layout, difference, gauge, number, put, take, text};
+use super::layout::{Cell, Column, Form, Kind, Layout, difference, gauge, gauge_as, number, put, take, text};
 
 pub(crate) struct ProcessKind;
 
@@ -16,12 +16,12 @@ pub(crate) struct ProcessKind;
 pub(crate) const SECTION: u32 = 1 << 6;
 
 const COLUMNS: &[Column] = &[
-    gauge(0, "state"),
+    gauge_as(Form::State, 0, "state"),
     gauge(1, "threads"),
     difference(2, "cpu_us"),
     difference(2, "cpu_user_us"),
-    gauge(3, "resident_bytes"),
-    gauge(3, "virtual_bytes"),
+    gauge_as(Form::Pages, 3, "resident_pages"),
+    gauge_as(Form::Pages, 3, "virtual_pages"),
     difference(4, "minor_faults"),
     difference(4, "major_faults"),
     difference(5, "read_bytes"),
@@ -40,7 +40,7 @@ impl Kind for ProcessKind {
 
     const LAYOUT: &'static Layout = &Layout {
         kind: EntityKind::Process,
-        table: "process_sample",
+        table: "process_row",
         entity: Some("process"),
         identity: &["boot", "pid", "start_ticks"],
         columns: COLUMNS,

@@ -11,7 +11,7 @@ use watchkeeper_core::{BootId, EntityKind, GapReason, HostId, Image, Moment, Sec
 
 use super::day::{self, Day};
 use super::encode::{Exit, GapRun, LAYOUTS, Lineage, PROCESSES, Tick};
-use super::layout::Layout;
+use super::layout::{Layout, row_id};
 use super::process::EXIT_COLUMNS;
 use super::track::Rows;
 use crate::error::OpenError;
@@ -210,14 +210,10 @@ impl DayFile {
         let numbers = &self.numbers.entities[index];
         let mut insert = self.connection.prepare_cached(&self.statements[index].sample)?;
         for (handle, cells) in rows.handles.iter().zip(rows.cells.chunks_exact(layout.columns.len())) {
-            insert.raw_bind_parameter(1, tick)?;
-            let mut column = 2;
-            if layout.entity.is_some() {
-                insert.raw_bind_parameter(2, numbers[*handle as usize])?;
-                column = 3;
-            }
-            for (offset, cell) in cells.iter().enumerate() {
-                insert.raw_bind_parameter(column + offset, cell)?;
+            let key = if layout.entity.is_some() { row_id(tick, numbers[*handle as usize]) } else { tick };
+            insert.raw_bind_parameter(1, key)?;
+            for (offset, (cell, column)) in cells.iter().zip(layout.columns).enumerate() {
+                insert.raw_bind_parameter(2 + offset, column.pack(*cell))?;
             }
             insert.raw_execute()?;
         }
@@ -361,11 +357,7 @@ impl Statements {
                 layout.identity.join(", "),
                 marks(layout.identity.len())
             ),
-            sample: format!(
-                "INSERT OR REPLACE INTO {} VALUES ({})",
-                layout.table,
-                marks(1 + usize::from(layout.entity.is_some()) + layout.columns.len())
-            ),
+            sample: format!("INSERT OR REPLACE INTO {} VALUES ({})", layout.table, marks(1 + layout.columns.len())),
         }
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, Rows};
 use watchkeeper_core::{Entity, EntityKind, Snapshot};
 
 use super::file::TickRow;
-use crate::hot::layout::{Cell, Kind, Layout, rest};
+use crate::hot::layout::{Cell, ENTITY_BITS, Kind, Layout, ROW_BOUNDS, entity_of, rest, tick_of};
 
 /// Which columns and entities of a kind are read.
 #[derive(Clone, Debug)]
@@ -26,22 +26,26 @@ impl Choice {
 
     /// The question for the rows from tick `?1` to `?2`.
     pub(super) fn sql(&self, layout: &Layout) -> String {
-        let entity = layout.entity.unwrap_or("0");
-        let mut columns = format!("tick, {entity}");
+        let is_host = layout.entity.is_none();
+        let key = if is_host { "s.tick" } else { "s.id" };
+        let mut columns = key.to_owned();
         for index in self.columns(layout) {
-            columns.push_str(", ");
+            columns.push_str(", s.");
             columns.push_str(layout.columns[index].name);
         }
         let table = layout.table;
         match &self.only {
-            None => format!("SELECT {columns} FROM {table} WHERE tick BETWEEN ?1 AND ?2 ORDER BY tick"),
+            None if is_host => {
+                format!("SELECT {columns} FROM {table} AS s WHERE {key} BETWEEN ?1 AND ?2 ORDER BY {key}")
+            }
+            None => format!("SELECT {columns} FROM {table} AS s WHERE {key} BETWEEN {ROW_BOUNDS} ORDER BY {key}"),
             Some(only) => {
                 // The key begins with the tick: one short search for each tick is faster than reading all rows.
-                let only: Vec<String> = only.iter().map(i64::to_string).collect();
+                let keys: Vec<String> = only.iter().map(|entity| format!("t.id << {ENTITY_BITS} | {entity}")).collect();
                 format!(
-                    "SELECT {columns} FROM tick AS t CROSS JOIN {table} AS s ON s.tick = t.id AND s.{entity} IN ({}) \
+                    "SELECT {columns} FROM tick AS t CROSS JOIN {table} AS s ON s.id IN ({}) \
                      WHERE t.id BETWEEN ?1 AND ?2 ORDER BY t.id",
-                    only.join(", ")
+                    keys.join(", ")
                 )
             }
         }
@@ -88,7 +92,7 @@ impl<'s, K: Kind> Lane<'s, K> {
     /// A lane over the rows of [`Choice::sql`].
     pub(super) fn new(mut rows: Rows<'s>, choice: &Choice) -> rusqlite::Result<Self> {
         rows.advance()?;
-        let row_tick = rows.get().map(|row| row.get(0)).transpose()?;
+        let row_tick = rows.get().map(tick_of_row::<K>).transpose()?;
         Ok(Self {
             rows,
             row_tick,
@@ -180,11 +184,11 @@ impl<'s, K: Kind> Lane<'s, K> {
 
     fn apply(&mut self, connection: &Connection, is_shown: bool) -> rusqlite::Result<()> {
         let Some(row) = self.rows.get() else { return Ok(()) };
-        let id = row.get(1)?;
+        let id = if K::LAYOUT.entity.is_some() { entity_of(row.get(0)?) } else { 0 };
         // The cells go to the end first: a row of an entity without a name is dropped from there.
         let begin = self.cells.len();
         self.cells.resize(begin + Self::width(), Cell::Null);
-        read(row, &self.columns, &mut self.cells[begin..])?;
+        read(row, K::LAYOUT, &self.columns, &mut self.cells[begin..])?;
         let Some(slot) = self.slot(connection, id)? else {
             self.cells.truncate(begin);
             return Ok(());
@@ -227,7 +231,7 @@ impl<K: Kind> AnyLane for Lane<'_, K> {
                 self.apply(connection, is_shown)?;
             }
             self.rows.advance()?;
-            self.row_tick = self.rows.get().map(|row| row.get(0)).transpose()?;
+            self.row_tick = self.rows.get().map(tick_of_row::<K>).transpose()?;
         }
         if is_shown && !self.has_begun {
             self.catch_up();
@@ -256,11 +260,16 @@ impl<K: Kind> AnyLane for Lane<'_, K> {
     }
 }
 
-fn read(row: &Row<'_>, columns: &[usize], cells: &mut [Cell]) -> rusqlite::Result<()> {
+fn read(row: &Row<'_>, layout: &Layout, columns: &[usize], cells: &mut [Cell]) -> rusqlite::Result<()> {
     for (index, column) in columns.iter().enumerate() {
-        cells[*column] = Cell::of(row, index + 2)?;
+        cells[*column] = layout.columns[*column].unpack(Cell::of(row, index + 1)?);
     }
     Ok(())
+}
+
+fn tick_of_row<K: Kind>(row: &Row<'_>) -> rusqlite::Result<i64> {
+    let key = row.get(0)?;
+    Ok(if K::LAYOUT.entity.is_some() { tick_of(key) } else { key })
 }
 
 /// The identity columns of one entity; the boot of a process as text.

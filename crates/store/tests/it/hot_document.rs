@@ -2,8 +2,9 @@
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags};
-use watchkeeper_core::snapshot::{Exited, ProcessCpu};
-use watchkeeper_core::{History, ProcessKey, Range, Recorder, Snapshot};
+use watchkeeper_core::reading::ProcessMemory;
+use watchkeeper_core::snapshot::{Exited, Process, ProcessCpu};
+use watchkeeper_core::{History, ProcessKey, ProcessState, Range, Recorder, Snapshot};
 
 use crate::hot_world::{TEN, World, first_look, folder, image, key, open, plain, process, reader};
 
@@ -155,6 +156,68 @@ fn as_process(row: &[Value]) -> (i64, i64, i64, Option<i64>) {
             (*pid, *start, (cpu_s * 1e6).round() as i64, resident)
         }
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_view_of_processes_shows_states_and_sizes_as_they_were() {
+    let (_parent, folder) = folder();
+    let (_store, mut recorder) = open(&folder);
+    let mut snapshot = plain(TEN, 0);
+    let sizes = [0, 1, 4_095, 4_096, 4_097, 123 << 12, (1 << 40) + 512, u64::MAX >> 1, 1 << 62];
+    let mut expected = Vec::new();
+    let processes = ProcessState::CODES.iter().zip(sizes).enumerate().map(|(index, ((state, letter), bytes))| {
+        let pid = index as u32 + 1;
+        expected.push(vec![
+            Value::Integer(i64::from(pid)),
+            text(&letter.to_string()),
+            Value::Integer(bytes.cast_signed()),
+            Value::Integer(4_096 * i64::from(pid)),
+        ]);
+        let mut process = process(pid, 0);
+        process.state = Some(*state);
+        process.memory = Some(ProcessMemory { resident_bytes: bytes, virtual_bytes: 4_096 * u64::from(pid) });
+        process
+    });
+    let mut processes: Vec<_> = processes.collect();
+    let mut unknown = process(99, 0);
+    (unknown.state, unknown.memory) = (None, None);
+    processes.push(unknown);
+    expected.push(vec![Value::Integer(99), Value::Null, Value::Null, Value::Null]);
+    snapshot.processes = Some(processes);
+    recorder.record(&snapshot).unwrap();
+    recorder.flush().unwrap();
+    let query = "SELECT p.pid, s.state, s.resident_bytes, s.virtual_bytes FROM process_sample AS s \
+                 JOIN process AS p ON p.id = s.process WHERE s.tick = 1 ORDER BY p.pid";
+    assert_eq!(rows(&folder, query), expected);
+    let mut rebuilt = reader(&folder).snapshot(TEN).unwrap().unwrap().processes.unwrap();
+    rebuilt.sort_by_key(|process| process.key);
+    let parts = |process: &Process| (process.key, process.state, process.memory);
+    let told: Vec<_> = snapshot.processes.iter().flatten().map(parts).collect();
+    assert_eq!(rebuilt.iter().map(parts).collect::<Vec<_>>(), told);
+}
+
+#[test]
+fn a_question_to_a_view_about_ticks_is_a_search_by_the_key() {
+    let (_parent, folder) = folder();
+    let (_store, mut recorder) = open(&folder);
+    recorder.record(&plain(TEN, 1)).unwrap();
+    recorder.flush().unwrap();
+    let views = rows(&folder, "SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE '%_sample'");
+    assert_eq!(views.len(), 8);
+    for view in &views {
+        let Value::Text(view) = &view[0] else { panic!("{view:?}") };
+        for question in [
+            format!("SELECT * FROM {view} WHERE tick = 7"),
+            format!("SELECT * FROM {view} WHERE tick BETWEEN 7 AND 9"),
+            format!("SELECT * FROM tick AS o JOIN {view} AS s ON s.tick = o.id WHERE o.ts_ms > 5"),
+        ] {
+            let plan = rows(&folder, &format!("EXPLAIN QUERY PLAN {question}"));
+            let is_search =
+                plan.iter().any(|step| step[3] == text("SEARCH r USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"));
+            let is_scan = plan.iter().any(|step| matches!(&step[3], Value::Text(step) if step.starts_with("SCAN")));
+            assert!(is_search && !is_scan, "{question}: {plan:?}");
+        }
     }
 }
 

@@ -75,7 +75,7 @@ fn a_file_has_the_format_that_the_documentation_promises() {
     recorder.record(&plain(TEN, 2)).unwrap();
     recorder.flush().unwrap();
     let path = file(&folder, "2026-11-20");
-    for (pragma, expected) in [("application_id", 0x574B_4C47), ("page_size", 4_096)] {
+    for (pragma, expected) in [("application_id", 0x574B_4C47), ("page_size", 2_048)] {
         assert_eq!(ask::<i64>(&path, &format!("PRAGMA {pragma}")), expected, "{pragma}");
     }
     assert_eq!(ask::<String>(&path, "PRAGMA journal_mode"), "wal");
