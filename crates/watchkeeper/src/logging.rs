@@ -69,11 +69,6 @@ mod tests {
         assert!(!quiet.would_enable("rustls::client", &Level::WARN));
         assert!(!quiet.would_enable("watchkeeper::app", &Level::WARN));
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn levels_have_the_journals_own_priorities() {
