@@ -57,6 +57,8 @@ pub use test_message::{send_alone, wait_for};
 const LAST: Duration = Duration::from_secs(5);
 /// How long of that a look at the machine may take that had begun.
 const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How long after that standard output may take what is left for it.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A running watch.
 struct App {
@@ -121,7 +123,7 @@ pub fn watch(
         store,
         store_questions: Arc::default(),
     });
-    let console = Console::new(settings.zone.clone());
+    let (console, printer) = Console::start(settings.zone.clone(), &signals.handle())?;
     console.print(&banner::banner(&app, &settings, &first, &console));
     let stages =
         app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &signals.handle())?;
@@ -137,6 +139,8 @@ pub fn watch(
     }
     tracing::info!("ending: what waits is written down");
     let ended = app.stop(stages);
+    // A terminal that is paused is no failure.
+    let _ = printer.join(Instant::now() + LAST_WORDS);
     // Whoever looks up a name or waits for the disk there ends with the program.
     runtime.shutdown_background();
     // Last, for a disk that hangs would not let go of the file either.

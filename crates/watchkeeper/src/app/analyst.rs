@@ -70,7 +70,7 @@ impl Analyst {
                 }
                 Some(Mail::Command(Command::Reload(settings))) => {
                     let changes = self.analyzer.reload(settings.analyzer(self.host));
-                    self.console = Console::new(settings.zone.clone());
+                    self.console.set_zone(settings.zone.clone());
                     self.settings = settings;
                     self.act(changes, &mut waiting, watchkeeper_collect::wall_clock_ms());
                 }

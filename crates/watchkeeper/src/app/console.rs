@@ -1,31 +1,50 @@
 //! What `run` says on standard output: the banner and the incidents.
 
 use std::io::{IsTerminal, Write};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use jiff::tz::TimeZone;
+use signal_hook::iterator::Handle;
 use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit};
 use watchkeeper_core::{Change, Gap, Incident, IncidentEvent, Severity};
 
-/// Writes to standard output; nobody reading there is no reason to stop watching.
+use super::stage::Stage;
+
+/// Texts that wait while standard output takes none: a terminal that is paused, a pipe that nobody reads.
+const MOST_WAITING: usize = 256;
+
+/// Writes to standard output in a thread of its own; nobody reading there is no reason to stop watching.
 #[derive(Clone, Debug)]
 pub struct Console {
     zone: TimeZone,
     colour: bool,
+    texts: SyncSender<String>,
 }
 
 impl Console {
-    /// Local times in this zone; colours only where a terminal looks on and `NO_COLOR` is not set.
-    pub fn new(zone: TimeZone) -> Self {
+    /// Local times in this zone; colours only where a terminal looks on and `NO_COLOR` is not set. The stage ends when the
+    /// last clone is gone and everything is written.
+    pub fn start(zone: TimeZone, signals: &Handle) -> anyhow::Result<(Self, Stage)> {
         let colour =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { zone, colour }
+        let (texts, waiting) = sync_channel::<String>(MOST_WAITING);
+        let stage = Stage::start("console", signals, move || {
+            for text in waiting {
+                let mut stdout = std::io::stdout().lock();
+                let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+            }
+        })?;
+        Ok((Self { zone, colour, texts }, stage))
     }
 
-    /// Prints lines.
-    #[expect(clippy::unused_self, reason = "printing belongs to the console")]
+    /// Local times in another zone from now on.
+    pub fn set_zone(&mut self, zone: TimeZone) {
+        self.zone = zone;
+    }
+
+    /// Prints lines, soon. What finds no room is left out: it is in the store.
     pub fn print(&self, text: &str) {
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        let _ = self.texts.try_send(text.to_owned());
     }
 
     /// Prints what a change means to somebody who looks on; most mean nothing.
@@ -123,7 +142,7 @@ mod tests {
 
     #[test]
     fn incidents_are_said_in_local_time_with_number_and_value() {
-        let console = Console { zone: TimeZone::fixed(jiff::tz::offset(1)), colour: false };
+        let console = Console { zone: TimeZone::fixed(jiff::tz::offset(1)), colour: false, texts: sync_channel(1).0 };
         let mut incident = incident();
         let opened = console.incident(IncidentEvent::Opened, 60_000, &incident);
         incident.ticket = Some(-3);

@@ -1,6 +1,7 @@
 //! How a watch ends and goes on: signals, closed outputs, new settings.
 
 use std::fs;
+use std::io::Write;
 use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -85,6 +86,22 @@ fn outputs_that_nobody_reads_are_no_reason_to_fail_otherwise() {
     let mut watch = program.run_into(writer);
     program.wait_for_status(PATIENCE, |status| status["recorder"]["ticks"].as_u64() > Some(2));
     assert!(watch.terminate(Duration::from_secs(10)));
+}
+
+#[test]
+fn an_output_that_takes_nothing_stops_no_rule() {
+    let program = Program::new("[collect]\ninterval = \"200ms\"\n");
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'.'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let log = fs::File::create(program.folder().join("watch.log")).unwrap();
+    let mut watch = program.run_between(writer, log);
+    program.wait_for_status(PATIENCE, |status| {
+        let rules = &status["analyst"]["last_tick_mono_ms"];
+        rules.is_i64() && status["reader"]["ticks"].as_u64() > Some(5) && status["level"] != "critical"
+    });
+    assert!(watch.terminate(Duration::from_secs(10)), "{}", program.log());
 }
 
 #[test]

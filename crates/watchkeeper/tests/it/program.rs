@@ -94,8 +94,13 @@ impl Program {
     /// The same with another place for what it says.
     pub fn run_into(&self, output: impl Into<OwnedFd>) -> Watch {
         let output: OwnedFd = output.into();
+        self.run_between(output.try_clone().expect("the output twice"), output)
+    }
+
+    /// The same with a place each for what it says and for what is not as it should be.
+    pub fn run_between(&self, stdout: impl Into<OwnedFd>, stderr: impl Into<OwnedFd>) -> Watch {
         let mut call = self.call(&["run", "--log-level", "debug"]);
-        call.stdout(output.try_clone().expect("the output twice")).stderr(output);
+        call.stdout(stdout.into()).stderr(stderr.into());
         let mut watch = Watch { child: call.spawn().expect("the watch starts") };
         self.wait_for(Duration::from_secs(30), "an answer of the watch", || {
             if let Ok(Some(status)) = watch.child.try_wait() {
