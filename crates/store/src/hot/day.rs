@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use time::{Date, Month};
 
@@ -113,6 +114,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| failed(&error))?;
     let set_up = |connection: &Connection| {
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        plan_once(connection)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "page_size", PAGE_BYTES)
     };
@@ -127,6 +129,12 @@ pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
     start(&connection).map_err(|error| failed(&error))?;
     SCHEMA.migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// A statement keeps its plan whatever is bound to it. Otherwise SQLite looks at bound values while it plans, and prepares
+/// a statement anew each time one of them changes; our statements are short and have one sensible plan.
+pub(crate) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 /// Puts everything into the one file and leaves WAL mode, so that a copy of the file or a read-only folder will do.

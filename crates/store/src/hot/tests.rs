@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use rusqlite::StatementStatus;
 use watchkeeper_core::quantity::{Size, Span};
 
-use super::day::{Day, list};
+use super::day::{self, Day, list};
 use super::enforce;
 
 const DAY_MS: i64 = 86_400_000;
@@ -102,4 +103,21 @@ fn without_an_open_file_the_newest_is_kept() {
     }
     enforce(folder.path(), Span::default(), Size::from_bytes(0), None, i64::MAX).unwrap();
     assert_eq!(names(folder.path()), ["2026-11-20.db"]);
+}
+
+#[test]
+fn a_statement_is_not_planned_anew_for_other_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let connection = day::open(&folder.path().join("2026-11-20.db")).unwrap();
+    for sql in [
+        "SELECT b.boot_id FROM process AS e JOIN boot AS b ON b.id = e.boot WHERE e.id = ?",
+        "SELECT id FROM process WHERE boot IS ?1 AND pid IS ?1 AND start_ticks IS ?1",
+        "SELECT 1 FROM lineage WHERE process = ?1 AND from_tick = (SELECT max(from_tick) FROM lineage WHERE process = ?1)",
+    ] {
+        let mut statement = connection.prepare(sql).unwrap();
+        for value in 1..100 {
+            assert!(!statement.exists([value]).unwrap());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+    }
 }

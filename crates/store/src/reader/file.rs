@@ -10,7 +10,7 @@ use watchkeeper_core::snapshot::TickFlags;
 use watchkeeper_core::{BootId, Moment, Range};
 
 use crate::error::OpenError;
-use crate::hot::day::SCHEMA;
+use crate::hot::day::{self, SCHEMA};
 
 /// How long a question waits while the watch closes a file, without a deadline of its own.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -126,6 +126,7 @@ impl LogFile {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let wait = left.map_or(BUSY_TIMEOUT, |left| left.min(BUSY_TIMEOUT));
         connection.busy_timeout(wait).map_err(|error| failed(&error))?;
+        day::plan_once(&connection).map_err(|error| failed(&error))?;
         let version = SCHEMA.version_of(&connection, path)?;
         Ok((connection, version))
     }
