@@ -254,7 +254,7 @@ pub struct OutboxCounts {
     pub pending: u64,
     /// Rows that were accepted by their peers.
     pub sent: u64,
-    /// Rows that nobody will ever take.
+    /// Rows about incidents that nobody will ever take.
     pub dead: u64,
     /// When the oldest waiting row was planned, milliseconds UTC.
     pub oldest_pending_ms: Option<i64>,

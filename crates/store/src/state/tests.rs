@@ -89,7 +89,7 @@ fn row(dedup_key: &str, group_key: &str, due_ms: i64) -> OutboxRow {
         dedup_key: dedup_key.to_owned(),
         group_key: group_key.to_owned(),
         incident: None,
-        event: None,
+        event: Some(IncidentEvent::Opened),
         channel: "mail".to_owned(),
         recipient: "ops@example.com".to_owned(),
         due_ms,

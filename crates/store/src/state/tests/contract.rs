@@ -190,6 +190,10 @@ fn every_outcome_leaves_its_row_as_it_must(world: &mut World, durability: &Durab
         assert_eq!(world.ledger.next_due(&key).unwrap(), expected_due_ms, "{outcome:?}");
         assert_eq!(world.ledger.claim(&key, 204, 300, 1).unwrap(), []);
     }
+    // Whoever sent a test message was told what became of it: it is not counted as lost.
+    commit(world, &[OutboxRow { event: None, channel: "test".to_owned(), ..row("test", "g", 200) }], durability);
+    let test = world.ledger.claim("test", 200, 300, 1).unwrap();
+    world.ledger.finish(test[0].id, &delivery(205, Outcome::Dead), None).unwrap();
     let counts = world.ledger.outbox_counts().unwrap();
     assert_eq!((counts.pending, counts.sent, counts.dead, counts.oldest_pending_ms), (4, 1, 1, Some(200)));
     world.come_back();
