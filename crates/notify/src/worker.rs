@@ -214,11 +214,11 @@ impl Records<'_> {
                 return health.accepted(now_ms);
             }
             Outcome::Dead | Outcome::Needless => {
-                tracing::error!(channel, recipient, error = text, "message given up");
+                tracing::error!(channel, recipient, "message given up: {text}");
                 health.refused(now_ms, text);
             }
             Outcome::Transient | Outcome::Channel => {
-                tracing::warn!(channel, recipient, error = text, "message not accepted, tried again");
+                tracing::warn!(channel, recipient, "message not accepted, tried again: {text}");
                 if verdict.concerns_all {
                     health.failed(now_ms, text, verdict.outcome == Outcome::Channel);
                 } else {
