@@ -54,7 +54,7 @@ pub use console::gap_lines;
 pub use test_message::{send_alone, wait_for};
 
 /// How long the end may take: by then everything is on disk, and what is still being sent is cut.
-const LAST: Duration = Duration::from_secs(5);
+const LAST: Duration = Duration::from_millis(4_500);
 /// How long of that a look at the machine may take that had begun.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 /// How long after that standard output may take what is left for it.
@@ -148,13 +148,13 @@ pub fn watch(
     ended
 }
 
-/// Catches what ends the watch and what makes it reload. The second signal to end does so at once, whatever the watch is
-/// busy with.
+/// Catches what ends the watch and what makes it reload. While it ends, Ctrl+C ends it at once, whatever it is busy with.
+/// A further SIGTERM does not: supervisors send it twice (to a process and to its group), and the end has its deadline.
 fn catch_signals() -> io::Result<Signals> {
     let is_ending = Arc::new(AtomicBool::new(false));
+    // In this order: the first signal finds that it is not ending yet.
+    signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&is_ending))?;
     for signal in [SIGTERM, SIGINT] {
-        // In this order: the first signal finds that it is not ending yet.
-        signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_ending))?;
         signal_hook::flag::register(signal, Arc::clone(&is_ending))?;
     }
     Signals::new([SIGTERM, SIGINT, SIGHUP])

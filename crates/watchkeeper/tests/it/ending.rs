@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,7 @@ fn a_send_that_hangs_is_cut_after_five_seconds_and_its_caller_is_told() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn ctrl_c_ends_at_once_what_is_ending_and_a_second_sigterm_does_not() {
     let (server, configuration) = silent_server();
     let program = Program::new(&configuration);
     let mut watch = program.run();
@@ -54,7 +55,11 @@ fn a_second_signal_ends_at_once() {
     let _call = server.accept().unwrap();
     watch.signal(Signal::TERM);
     program.wait_for(PATIENCE, "the watch to begin to end", || program.log().contains("ending: what waits"));
-    assert!(!watch.terminate(Duration::from_secs(2)), "it should have been killed by the signal");
+    watch.signal(Signal::TERM);
+    assert!(watch.wait(Duration::from_millis(500)).is_none(), "a second SIGTERM cut the end short");
+    watch.signal(Signal::INT);
+    let status = watch.wait(Duration::from_secs(2));
+    assert!(status.is_some_and(|status| status.signal() == Some(Signal::INT.as_raw())), "{status:?}");
     test.wait().unwrap();
     assert_eq!(program.command(&["status"]).status.code(), Some(3));
 }

@@ -154,13 +154,16 @@ impl Watch {
     /// SIGTERM; says whether it ended with code 0 in time.
     pub fn terminate(&mut self, patience: Duration) -> bool {
         self.signal(Signal::TERM);
+        self.wait(patience).is_some_and(|status| status.success())
+    }
+
+    /// How it ended, if it did in time.
+    pub fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + patience;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the watch can be waited for") {
-                return status.success();
-            }
-            if Instant::now() >= until {
-                return false;
+            let ended = self.child.try_wait().expect("the watch can be waited for");
+            if ended.is_some() || Instant::now() >= until {
+                return ended;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
