@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use watchkeeper_core::Ledger;
-use watchkeeper_core::outbox::OutboxRow;
+use watchkeeper_core::outbox::{Delivery as Delivered, OutboxRow};
 use watchkeeper_core::text::clean;
 use watchkeeper_notify::plan_test;
 use watchkeeper_store::{Store, message_state};
@@ -57,8 +57,7 @@ fn wait_for_one(state_folder: &Path, row: &OutboxRow, until: Instant) -> TestRes
         match message_state(state_folder, &row.dedup_key) {
             Ok(Some(message)) => {
                 if let Some(last) = message.last {
-                    let code = last.code.map_or(String::new(), |code| format!("{code} "));
-                    return result(message.state == "sent", &format!("{code}{}", last.text));
+                    return result(message.state == "sent", &with_code(&last));
                 }
             }
             Ok(None) => {}
@@ -68,6 +67,14 @@ fn wait_for_one(state_folder: &Path, row: &OutboxRow, until: Instant) -> TestRes
             return result(false, "no answer yet; the message stays in the outbox and is tried again");
         }
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The peer's answer with its code, said once.
+fn with_code(delivery: &Delivered) -> String {
+    match delivery.code.map(|code| code.to_string()) {
+        Some(code) if !delivery.text.contains(&code) => format!("{code} {}", delivery.text),
+        _ => delivery.text.clone(),
     }
 }
 
@@ -100,6 +107,18 @@ mod tests {
         let file = SourceFile { path: "watchkeeper.toml".into(), text: text.to_owned() };
         let loaded = load(Sources { file: Some(file), ..Sources::default() }).unwrap();
         Settings::build(&loaded).unwrap()
+    }
+
+    #[test]
+    fn the_code_of_an_answer_is_said_once() {
+        for (code, text, shown) in [
+            (Some(250), "2.0.0 OK queued", "250 2.0.0 OK queued"),
+            (Some(550), "RCPT: 550 5.1.1 no such user", "RCPT: 550 5.1.1 no such user"),
+            (None, "connect: refused", "connect: refused"),
+        ] {
+            let (outcome, text) = (watchkeeper_core::outbox::Outcome::Sent, text.to_owned());
+            assert_eq!(with_code(&Delivered { ts_ms: 0, outcome, code, text }), shown);
+        }
     }
 
     #[test]

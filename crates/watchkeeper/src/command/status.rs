@@ -134,7 +134,7 @@ fn running(report: &Report, zone: &TimeZone) -> String {
     let size = report.recorder.log_bytes.map_or("size unknown".to_owned(), bytes);
     line("log", format!("{}: {size}{free}", report.state_folder));
     let analyst = &report.analyst;
-    line("alerts", format!("{} rules; {} firing, {} pending", analyst.rules, analyst.firing, analyst.pending));
+    line("alerts", format!("firing {}, pending {}; rules in force {}", analyst.firing, analyst.pending, analyst.rules));
     for incident in &analyst.incidents {
         let number = incident.ticket.map_or(String::new(), |ticket| format!("#{ticket} "));
         let since = local_time(incident.opened_ms, zone);
@@ -245,7 +245,7 @@ mod tests {
         looks         every 1.0 s through the `proc` tier; 300 taken, 0 late, last 2027-01-15 08:04:59
         no process    3.1 % of CPU belongs to no process in the log (short-lived processes)
         log           /state: 1.0 MiB, 5.0 GiB free
-        alerts        4 rules; 1 firing, 0 pending
+        alerts        firing 1, pending 0; rules in force 4
                       #7 critical since 2027-01-15 08:04:00: CPU above 90 %: yes (pid 4711) takes 49.8 % of this machine's CPU
         messages      1 sent, 2 waiting, 0 undeliverable
                       mail: failing since 2027-01-15 08:04:30: connection\u{1b}refused

@@ -23,14 +23,16 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
         }
     }
     if report.analyst.lost > 0 {
-        let text =
-            format!("{} changes of alerts could not be kept; the messages of the watch say why", report.analyst.lost);
+        let text = format!(
+            "changes of alerts that could not be kept: {}; the messages of the watch say why",
+            report.analyst.lost
+        );
         say(Level::Critical, text);
     }
     match &report.outbox {
         None => say(Level::Critical, format!("the store in {} does not answer", report.state_folder)),
         Some(outbox) if outbox.dead > 0 => {
-            let text = format!("{} messages reached nobody; `watchkeeper incidents show` says why", outbox.dead);
+            let text = format!("messages that reached nobody: {}; `watchkeeper incidents show` says why", outbox.dead);
             say(Level::Warning, text);
         }
         Some(_) => {}
@@ -43,7 +45,7 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
     }
     for (place, dropped) in [("log", report.recorder.dropped), ("rules", report.analyst.dropped)] {
         if dropped > 0 {
-            say(Level::Warning, format!("{dropped} ticks were lost in front of the {place} since the start"));
+            say(Level::Warning, format!("ticks lost in front of the {place} since the start: {dropped}"));
         }
     }
     let reader = &report.reader;
@@ -143,11 +145,11 @@ mod tests {
         critical: the log is not written: no space
         critical: alerts are not kept: out of memory
         critical: alerts are only held in memory: disk full
-        critical: 3 changes of alerts could not be kept; the messages of the watch say why
-        warning: 4 messages reached nobody; `watchkeeper incidents show` says why
+        critical: changes of alerts that could not be kept: 3; the messages of the watch say why
+        warning: messages that reached nobody: 4; `watchkeeper incidents show` says why
         warning: channel mail has failed for 1 m 5 s: connection refused
-        warning: 2 ticks were lost in front of the log since the start
-        warning: 1 ticks were lost in front of the rules since the start
+        warning: ticks lost in front of the log since the start: 2
+        warning: ticks lost in front of the rules since the start: 1
         warning: 30 of 330 looks came too late and were left out
         warning: a day was set aside
         ");
