@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::tz::TimeZone;
-use watchkeeper_core::port::Ranked;
+use serde::Serialize;
+use watchkeeper_core::port::{Coverage, Ranked};
 use watchkeeper_core::text::{clean, duration, local_time};
 use watchkeeper_core::{EntityKind, History, Range, Unit};
 use watchkeeper_store::Reader;
@@ -62,11 +63,11 @@ fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
             anyhow::bail!("the running watch answered something else; is it another version?")
         }
         None => {
-            let text = not_running(&state_folder, &zone);
+            let stopped = Stopped::of(&state_folder);
             if args.json {
-                super::print_json(&serde_json::json!({ "level": Level::Unknown, "text": text.trim_end() }))?;
+                super::print_json(&stopped)?;
             } else {
-                super::print(&text)?;
+                super::print(&stopped.text(&zone))?;
             }
             Ok(Level::Unknown.exit_code())
         }
@@ -189,30 +190,74 @@ fn process_name(ranked: &Ranked) -> String {
 }
 
 /// No watch answers: what is known from the log.
-fn not_running(state_folder: &Path, zone: &TimeZone) -> String {
-    let mut text = format!("watch         unknown: no watch is running on {}\n", state_folder.display());
-    let coverage = Reader::open(state_folder)
-        .map_err(anyhow::Error::from)
-        .and_then(|reader| Ok(reader.coverage(Range::new(0, i64::MAX))?));
-    match coverage {
-        Ok(coverage) => {
-            if let (Some(first), Some(last)) = (coverage.first_ms, coverage.last_ms) {
-                let (first, last) = (local_time(first, zone), local_time(last, zone));
-                let _ = writeln!(text, "log           {} looks from {first} to {last}", coverage.ticks);
-            }
-        }
-        Err(error) => {
-            let _ = writeln!(text, "log           {error:#}");
+#[derive(Debug, Serialize)]
+struct Stopped {
+    level: Level,
+    state_folder: String,
+    /// Looks in the log, with the first and the last one in milliseconds UTC.
+    ticks: u64,
+    first_tick_ms: Option<i64>,
+    last_tick_ms: Option<i64>,
+    /// Why the log cannot be read.
+    error: Option<String>,
+}
+
+impl Stopped {
+    fn of(state_folder: &Path) -> Self {
+        let coverage = Reader::open(state_folder)
+            .map_err(anyhow::Error::from)
+            .and_then(|reader| Ok(reader.coverage(Range::new(0, i64::MAX))?));
+        let (coverage, error) = match coverage {
+            Ok(coverage) => (coverage, None),
+            Err(error) => (Coverage::default(), Some(format!("{error:#}"))),
+        };
+        Self {
+            level: Level::Unknown,
+            state_folder: state_folder.display().to_string(),
+            ticks: coverage.ticks,
+            first_tick_ms: coverage.first_ms,
+            last_tick_ms: coverage.last_ms,
+            error,
         }
     }
-    text.push_str("start it with `watchkeeper run`\n");
-    text
+
+    fn text(&self, zone: &TimeZone) -> String {
+        let folder = clean(&self.state_folder, 300);
+        let mut text = format!("watch         unknown: no watch is running on {folder}\n");
+        if let (Some(first), Some(last)) = (self.first_tick_ms, self.last_tick_ms) {
+            let (first, last) = (local_time(first, zone), local_time(last, zone));
+            let _ = writeln!(text, "log           looks from {first} to {last}: {}", self.ticks);
+        }
+        if let Some(error) = &self.error {
+            let _ = writeln!(text, "log           {}", clean(error, 500));
+        }
+        text.push_str("start it with `watchkeeper run`\n");
+        text
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::health::{ChannelReport, OpenIncident, OutboxReport, sample_report, troubles};
+
+    #[test]
+    fn without_a_watch_the_log_is_described() {
+        let folder = tempfile::tempdir().unwrap();
+        let nothing = Stopped::of(&folder.path().join("nowhere"));
+        assert!(nothing.error.as_ref().is_some_and(|error| error.contains("nowhere")), "{nothing:?}");
+        let (first_tick_ms, last_tick_ms) = (Some(0), Some(59_000));
+        let state_folder = "/var/lib/watchkeeper".to_owned();
+        let level = Level::Unknown;
+        let stopped = Stopped { level, state_folder, ticks: 60, first_tick_ms, last_tick_ms, error: None };
+        insta::assert_snapshot!(stopped.text(&TimeZone::UTC), @r"
+        watch         unknown: no watch is running on /var/lib/watchkeeper
+        log           looks from 1970-01-01 00:00:00 to 1970-01-01 00:00:59: 60
+        start it with `watchkeeper run`
+        ");
+        let json = serde_json::to_value(&stopped).unwrap();
+        assert_eq!((json["level"].as_str(), json["last_tick_ms"].as_i64()), (Some("unknown"), Some(59_000)));
+    }
 
     #[test]
     fn the_answer_for_people_says_everything_in_one_screen() {
