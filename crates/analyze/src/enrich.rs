@@ -95,7 +95,8 @@ fn usual(evidence: &Evidence, history: &dyn History) -> Option<Known<UsualRange>
         // The same time on the clock, whatever summer time did in between.
         let middle_ms = fired.checked_sub(back.days()).ok()?.timestamp().as_millisecond();
         let range = Range::new(middle_ms - USUAL_HALF_MS, middle_ms + USUAL_HALF_MS);
-        let points = history.series(&series, range, MINUTE_MS).ok()?;
+        // The nearest days come first: what the deadline leaves is still what was usual lately.
+        let Ok(points) = history.series(&series, range, MINUTE_MS) else { break };
         let before = values.len();
         values.extend(points.iter().filter_map(|point| point.mean).filter(|mean| mean.is_finite()));
         if values.len() - before >= FEWEST_MINUTES {

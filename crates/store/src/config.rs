@@ -22,12 +22,12 @@ pub struct StoreConfig {
     pub retention: Retention,
 }
 
-/// How long things are kept, e.g. `retention = { hot = "48h", incidents = "730d", outbox = "30d" }`.
+/// How long things are kept, e.g. `retention = { hot = "96h", incidents = "730d", outbox = "30d" }`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     /// How long every tick is kept, from `"1h"` up, e.g. `"24h"`. Whole days in UTC are deleted, so that up to a day more
-    /// may be there. Default: `"48h"`.
+    /// may be there. What is usual at an hour is known from three days on. Default: `"96h"`.
     pub hot: Span,
     /// How long incidents are kept after they closed, from `"1d"` up, e.g. `"365d"`. Default: `"730d"`.
     pub incidents: Span,
@@ -49,7 +49,7 @@ impl Default for StoreConfig {
 impl Default for Retention {
     fn default() -> Self {
         Self {
-            hot: Span::from_ms(48 * HOUR_MS),
+            hot: Span::from_ms(96 * HOUR_MS),
             incidents: Span::from_ms(730 * DAY_MS),
             outbox: Span::from_ms(30 * DAY_MS),
         }

@@ -16,6 +16,8 @@ struct Log {
     value: Option<fn(i64) -> Option<f64>>,
     incidents: Vec<IncidentRecord>,
     fails: bool,
+    /// Questions about series that are answered before the deadline; all, if nothing is said.
+    in_time: Option<usize>,
     asked: RefCell<Vec<(Series, Range)>>,
 }
 
@@ -34,7 +36,7 @@ impl History for Log {
 
     fn series(&self, series: &Series, range: Range, step_ms: i64) -> Result<Vec<Point>, HistoryError> {
         self.asked.borrow_mut().push((series.clone(), range));
-        if self.fails {
+        if self.fails || self.in_time.is_some_and(|count| self.asked.borrow().len() > count) {
             return Err(HistoryError::Deadline);
         }
         let value = self.value.unwrap_or(|_| None);
@@ -139,6 +141,19 @@ fn usual_needs_three_days() {
         let usual = enriched(opened(), &log).usual;
         assert_eq!(matches!(usual, Known::Yes(_)), known, "{usual:?}");
         assert!(known || matches!(usual, Known::NotYet), "{usual:?}");
+    }
+}
+
+#[test]
+fn what_came_before_the_deadline_counts_if_it_is_three_days() {
+    for (in_time, days) in [(2, None), (3, Some(3)), (5, Some(5))] {
+        let log = Log { value: Some(|_| Some(0.5)), in_time: Some(in_time), ..Log::default() };
+        let known = match enriched(opened(), &log).usual {
+            Known::Yes(usual) => Some(usual.days),
+            Known::Nothing | Known::NotYet => None,
+        };
+        assert_eq!(known, days, "{in_time} answers in time");
+        assert_eq!(log.asked.borrow().len(), in_time + 1, "asked on after the deadline");
     }
 }
 

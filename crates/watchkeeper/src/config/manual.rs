@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use watchkeeper_core::Unit;
+
 use super::document::{example_name, is_empty, json_as_toml};
 use super::load::SHAPE;
 use super::shape::{Field, Format, Shape, Table};
@@ -14,6 +16,7 @@ pub fn manual() -> String {
             section(&mut text, &field.name, field);
         }
     }
+    metrics(&mut text);
     text
 }
 
@@ -64,6 +67,26 @@ The file must not be readable by others (`chmod 600`); the group root may read i
 | duration | a text: numbers with `ms`, `s`, `m` (or `min`), `h`, `d`, such as `"500ms"`, `"90s"`, `"1h30m"`, `"30d"` |
 | size | a text: a number with `B`, `kB`, `MB`, `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (of 1024), such as `"2GiB"` |
 | word | a text, one of those listed |
+"#;
+
+/// The metrics that a rule can name.
+fn metrics(text: &mut String) {
+    text.push_str(METRICS);
+    for metric in watchkeeper_core::metrics() {
+        let unit = if metric.unit == Unit::Text { "text" } else { metric.unit.ucum() };
+        let _ = writeln!(text, "| `{}` | {} | `{unit}` | {} |", metric.name, metric.entity_kind(), metric.help);
+    }
+}
+
+const METRICS: &str = r#"
+## Metrics
+
+What the condition of a rule can name. The names follow the OpenTelemetry semantic conventions where there are some.
+`each` of a rule is the entity of its metric; metrics of processes can also be summed up by `program`. Shares (`1`) are
+written in percent, `"90%"`; sizes as `"2GiB"`, rates of bytes as `"20MiB/s"`, times as `"5m"`, everything else as a number.
+
+| name | each | unit | what it says |
+|---|---|---|---|
 "#;
 
 fn section(text: &mut String, path: &str, field: &Field) {
