@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::command;
 use crate::config::{ConfigError, Loaded, Sources};
 
-/// Exit codes of all commands but `status`, which has its own.
+/// Exit codes of all commands; those of `status` speak of the watch, but for arguments that cannot be understood.
 pub const DONE: u8 = 0;
 /// It was asked for rightly and did not work.
 pub const FAILED: u8 = 1;

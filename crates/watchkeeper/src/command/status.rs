@@ -36,7 +36,14 @@ const TOP: usize = 5;
 
 /// Asks the running watch; without one, says what the log holds. The exit code is the level's; no answer is unknown.
 pub fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<u8> {
-    let loaded = global.load()?;
+    let loaded = match global.load() {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            // 2 would say that the watch is in a critical state; with this configuration nobody can know.
+            error.print();
+            return Ok(Level::Unknown.exit_code());
+        }
+    };
     answer(&loaded, args).or_else(|error| {
         super::complain(&format!("{error:#}"));
         Ok(Level::Unknown.exit_code())

@@ -21,9 +21,9 @@ fn mistakes_in_the_configuration_end_with_2_and_show_the_place() {
         ("[smtp.mail]\npassword = \"hunter2\"\n", ":2:12", "a secret must not be written here"),
     ] {
         let program = Program::new(configuration);
-        for arguments in [&["run"][..], &["config", "check"], &["status"]] {
+        for (arguments, code) in [(&["run"][..], 2), (&["config", "check"], 2), (&["status"], 3)] {
             let answer = program.command(arguments);
-            assert_eq!(answer.status.code(), Some(2), "{arguments:?} {configuration} {answer:?}");
+            assert_eq!(answer.status.code(), Some(code), "{arguments:?} {configuration} {answer:?}");
             assert!(answer.stderr.contains(&format!("watchkeeper.toml{place}")), "{}", answer.stderr);
             assert!(answer.stderr.contains(sentence), "{}", answer.stderr);
             assert!(!answer.stderr.contains("hunter2") && !answer.stdout.contains("hunter2"), "a secret was shown");
