@@ -1,4 +1,4 @@
-//! Notices: rules over snapshots, the life of alerts, incidents with their evidence.
+//! What is noticed: rules over snapshots, the life of alerts, incidents with their evidence.
 //!
 //! Nothing here reads a clock or a file. [`Analyzer::step`] turns one snapshot into the changes it causes and is
 //! deterministic: the same snapshots and the same start give the same changes, live and in a replay. [`enrich`] adds

@@ -1,4 +1,4 @@
-//! The program: command line, configuration, wiring. Everything it knows about monitoring is in the other crates.
+//! The program: command line, configuration, wiring. Everything it knows about watching is in the other crates.
 //!
 //! It is a library so that the fuzz target of the configuration can reach [`config`]; the binary only calls [`main`].
 

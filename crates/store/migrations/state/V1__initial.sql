@@ -63,6 +63,7 @@ CREATE TABLE acknowledgement (
 CREATE INDEX acknowledgement_incident ON acknowledgement (incident);
 
 -- Stops messages, never evaluation.
+-- Not used yet.
 CREATE TABLE silence (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   matcher    TEXT NOT NULL, -- an expression over the labels of an incident
@@ -75,6 +76,7 @@ CREATE TABLE silence (
 CREATE INDEX silence_ends ON silence (ends_ms);
 
 -- What was learned as normal.
+-- Not used yet.
 CREATE TABLE model (
   kind       TEXT NOT NULL, -- which detector
   series     TEXT NOT NULL, -- JSON, what it is the normal of
@@ -85,6 +87,7 @@ CREATE TABLE model (
 ) STRICT, WITHOUT ROWID;
 
 -- How far each remote database has the log.
+-- Not used yet.
 CREATE TABLE push_cursor (
   remote    TEXT NOT NULL,
   stream    TEXT NOT NULL, -- which tables of the log

@@ -33,7 +33,7 @@ pub fn run(mut recorder: impl Recorder, mailbox: &Mailbox<()>, health: &Arc<Heal
     }
 }
 
-/// Says a new error, and its end, once.
+/// Says the first of several errors, and their end, once.
 fn note(health: &Arc<Health>, error: Option<String>, dropped: u64) {
     let mut health = locked(&health.recorder);
     health.ticks += 1;
