@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use watchkeeper_core::port::RecordError;
+use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{Gap, GapReason, History, Range, Recorder, Section};
 use watchkeeper_store::{OpenError, Store, StoreConfig};
 
@@ -311,7 +312,8 @@ fn a_newer_schema_is_refused_with_a_sentence_and_left_alone() {
 #[test]
 fn old_days_are_deleted_by_age_and_never_the_open_one() {
     let (_parent, folder) = folder();
-    let config = StoreConfig::default();
+    let mut config = StoreConfig::default();
+    config.retention.hot = Span::from_ms(48 * 3_600_000);
     let store = Store::open(&folder, &config).unwrap();
     let mut recorder = store.recorder().unwrap();
     for day in 0..4 {
