@@ -79,6 +79,27 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// A tick of which nothing is known yet.
+    pub fn unknown(at: Moment, interval_ms: i64) -> Self {
+        Self {
+            at,
+            interval_ms,
+            flags: TickFlags::default(),
+            host: Host::default(),
+            cpus: None,
+            disks: None,
+            filesystems: None,
+            interfaces: None,
+            peers: None,
+            sockets: None,
+            processes: None,
+            exited: Vec::new(),
+            not_attributed: Remainder::default(),
+            dropped: 0,
+            gaps: Vec::new(),
+        }
+    }
+
     /// A difference as a rate per second; `None` when it or the interval is unknown.
     pub fn per_second(&self, difference: Option<u64>) -> Option<f64> {
         if self.interval_ms <= 0 {

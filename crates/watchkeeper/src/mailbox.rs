@@ -141,27 +141,11 @@ impl<C> Mailbox<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchkeeper_core::snapshot::{Host, Remainder};
     use watchkeeper_core::{BootId, Moment};
 
     fn tick(ts_ms: i64) -> Arc<Snapshot> {
-        Arc::new(Snapshot {
-            at: Moment { ts_ms, mono_ms: ts_ms, suspended_ms: 0, boot: BootId::default() },
-            interval_ms: 1_000,
-            flags: TickFlags::default(),
-            host: Host::default(),
-            cpus: None,
-            disks: None,
-            filesystems: None,
-            interfaces: None,
-            peers: None,
-            sockets: None,
-            processes: None,
-            exited: Vec::new(),
-            not_attributed: Remainder::default(),
-            dropped: 0,
-            gaps: Vec::new(),
-        })
+        let at = Moment { ts_ms, mono_ms: ts_ms, suspended_ms: 0, boot: BootId::default() };
+        Arc::new(Snapshot::unknown(at, 1_000))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, Rows};
-use watchkeeper_core::snapshot::{Host, Process, Remainder, TickFlags};
+use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Entity, EntityKind, Moment, Snapshot};
 
 use super::file::{LogFile, TickRow};
@@ -119,23 +119,8 @@ pub(super) fn replay(
 
 /// A snapshot that knows nothing.
 pub(super) fn blank() -> Snapshot {
-    Snapshot {
-        at: Moment { ts_ms: 0, mono_ms: 0, suspended_ms: 0, boot: watchkeeper_core::BootId::default() },
-        interval_ms: 0,
-        flags: TickFlags::default(),
-        host: Host::default(),
-        cpus: None,
-        disks: None,
-        filesystems: None,
-        interfaces: None,
-        peers: None,
-        sockets: None,
-        processes: None,
-        exited: Vec::new(),
-        not_attributed: Remainder::default(),
-        dropped: 0,
-        gaps: Vec::new(),
-    }
+    let at = Moment { ts_ms: 0, mono_ms: 0, suspended_ms: 0, boot: watchkeeper_core::BootId::default() };
+    Snapshot::unknown(at, 0)
 }
 
 fn lane<'s>(index: usize, rows: Rows<'s>, choice: &Choice) -> rusqlite::Result<Box<dyn AnyLane + 's>> {
