@@ -5,7 +5,7 @@ use std::ops::Range;
 use watchkeeper_core::{Problem, Unit};
 
 use crate::condition::{Comparison, Condition, Threshold};
-use crate::error::CheckError;
+use crate::error::ExpressionError;
 use crate::field::{Field, Fields};
 use crate::literal::{self, Unfit};
 use crate::parser::parse;
@@ -15,14 +15,14 @@ use crate::syntax::{Expression, Literal, Node, Syntax, Unary};
 ///
 /// # Errors
 /// All mistakes, in the order of the text.
-pub fn check(expression: &Expression, fields: &dyn Fields) -> Result<Condition, Vec<CheckError>> {
+pub fn check(expression: &Expression, fields: &dyn Fields) -> Result<Condition, Vec<ExpressionError>> {
     let unknown = unknown_names(&expression.root, fields);
     match comparison(&expression.root) {
         _ if !unknown.is_empty() => Err(unknown),
         Ok(parts) => parts.condition(&expression.text, fields).map_err(|error| vec![error]),
         Err((range, found)) => {
             let message = format!("a condition is one comparison of a field with a value; this is {found}");
-            Err(vec![CheckError::new(range, message).help(format!("write it like {}", fields.example()))])
+            Err(vec![ExpressionError::new(range, message).help(format!("write it like {}", fields.example()))])
         }
     }
 }
@@ -106,7 +106,7 @@ fn described(syntax: &Syntax) -> String {
 }
 
 impl Parts<'_> {
-    fn condition(&self, text: &str, fields: &dyn Fields) -> Result<Condition, CheckError> {
+    fn condition(&self, text: &str, fields: &dyn Fields) -> Result<Condition, ExpressionError> {
         let Some(field) = fields.field(self.name) else {
             return Err(unknown_name(self.name, self.name_range, fields));
         };
@@ -121,10 +121,10 @@ impl Parts<'_> {
         })
     }
 
-    fn text(&self, field: &Field) -> Result<Threshold, CheckError> {
+    fn text(&self, field: &Field) -> Result<Threshold, ExpressionError> {
         let name = self.name;
         let Node::Literal(Literal::Text(text)) = &self.value.node else {
-            return Err(CheckError::new(
+            return Err(ExpressionError::new(
                 self.value.range.clone(),
                 format!("`{name}` is text; `{}` is not", self.value),
             )
@@ -132,24 +132,24 @@ impl Parts<'_> {
         };
         if !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual) {
             let message = format!("`{name}` is text; it can be compared with `==` and `!=` only");
-            return Err(CheckError::new(self.comparison_range.clone(), message));
+            return Err(ExpressionError::new(self.comparison_range.clone(), message));
         }
         if !field.words.is_empty() && !field.words.contains(&text.as_str()) {
             let shown = watchkeeper_core::text::clean(text, 40);
-            return Err(CheckError::new(self.value.range.clone(), format!("`{name}` is never \"{shown}\""))
+            return Err(ExpressionError::new(self.value.range.clone(), format!("`{name}` is never \"{shown}\""))
                 .help(format!("it is one of {}", field.words.join(", "))));
         }
         Ok(Threshold::Text(text.clone()))
     }
 
-    fn number(&self, field: &Field) -> Result<Threshold, CheckError> {
-        let unfit = |unfit: Unfit| CheckError::new(self.value.range.clone(), unfit.message).help(unfit.help);
+    fn number(&self, field: &Field) -> Result<Threshold, ExpressionError> {
+        let unfit = |unfit: Unfit| ExpressionError::new(self.value.range.clone(), unfit.message).help(unfit.help);
         let value = match (number(self.value), &self.value.node) {
             (Some(number), _) => literal::number(self.name, field.unit, number),
             (None, Node::Literal(Literal::Text(text))) => literal::quantity(self.name, field.unit, text),
             _ => {
                 let message = format!("`{}` is a number; `{}` is not", self.name, self.value);
-                return Err(CheckError::new(self.value.range.clone(), message));
+                return Err(ExpressionError::new(self.value.range.clone(), message));
             }
         }
         .map_err(unfit)?;
@@ -158,7 +158,7 @@ impl Parts<'_> {
     }
 
     /// Refuses a comparison whose answer the limits of the field already give.
-    fn within_bounds(&self, field: &Field, threshold: f64) -> Result<(), CheckError> {
+    fn within_bounds(&self, field: &Field, threshold: f64) -> Result<(), ExpressionError> {
         let least = field.bounds.least.unwrap_or(f64::NEG_INFINITY);
         let most = field.bounds.most.unwrap_or(f64::INFINITY);
         let (never, always) = match self.comparison {
@@ -176,7 +176,7 @@ impl Parts<'_> {
         };
         let unit = field.unit;
         let (name, words, shown) = (self.name, self.comparison.words(), unit.show(threshold));
-        let error = CheckError::new(self.value.range.clone(), format!("`{name}` is {how_often} {words} {shown}"));
+        let error = ExpressionError::new(self.value.range.clone(), format!("`{name}` is {how_often} {words} {shown}"));
         let shown = |limit: Option<f64>| limit.map(|limit| unit.show(limit).to_string());
         Err(match (shown(field.bounds.least), shown(field.bounds.most)) {
             (Some(least), Some(most)) => error.help(format!("it is between {least} and {most}")),
@@ -188,7 +188,7 @@ impl Parts<'_> {
 }
 
 /// An error for each name in the tree that no field has. The height of a tree is bounded by the parser.
-fn unknown_names(syntax: &Syntax, fields: &dyn Fields) -> Vec<CheckError> {
+fn unknown_names(syntax: &Syntax, fields: &dyn Fields) -> Vec<ExpressionError> {
     match &syntax.node {
         Node::Name(name) if fields.field(name).is_none() => vec![unknown_name(name, &syntax.range, fields)],
         Node::Literal(_) | Node::Name(_) => Vec::new(),
@@ -210,15 +210,15 @@ fn unknown_names(syntax: &Syntax, fields: &dyn Fields) -> Vec<CheckError> {
     }
 }
 
-fn all_unknown(items: &[Syntax], fields: &dyn Fields) -> Vec<CheckError> {
+fn all_unknown(items: &[Syntax], fields: &dyn Fields) -> Vec<ExpressionError> {
     items.iter().flat_map(|item| unknown_names(item, fields)).collect()
 }
 
 /// Least likeness of a name that is suggested: 0 nothing in common, 1 the same.
 const LIKENESS: f64 = 0.6;
 
-fn unknown_name(name: &str, range: &Range<usize>, fields: &dyn Fields) -> CheckError {
-    let error = CheckError::new(range.clone(), format!("there is no field `{name}`"));
+fn unknown_name(name: &str, range: &Range<usize>, fields: &dyn Fields) -> ExpressionError {
+    let error = ExpressionError::new(range.clone(), format!("there is no field `{name}`"));
     let names = fields.names();
     let ending = format!(".{name}");
     let mut similar: Vec<&str> = names.iter().map(String::as_str).filter(|known| known.ends_with(&ending)).collect();

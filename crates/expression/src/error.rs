@@ -5,10 +5,11 @@ use std::ops::Range;
 use thiserror::Error;
 use watchkeeper_core::Problem;
 
-/// The text is not an expression.
+/// The text is not an expression, or the expression does not fit the fields that exist, their units or what a condition
+/// may be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{message}")]
-pub struct SyntaxError {
+pub struct ExpressionError {
     /// What is wrong: lower case, no full stop.
     pub message: String,
     /// Bytes of the text, on character boundaries; empty at the end of the text if something is missing there.
@@ -17,7 +18,7 @@ pub struct SyntaxError {
     pub help: Option<String>,
 }
 
-impl SyntaxError {
+impl ExpressionError {
     pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
         Self { message: message.into(), range, help: None }
     }
@@ -29,38 +30,6 @@ impl SyntaxError {
 
     /// The same as a mistake at a key of the configuration.
     pub fn problem(self, key_path: &str) -> Problem {
-        problem(key_path, self.message, self.range, self.help)
+        Problem { key_path: key_path.to_owned(), within: Some(self.range), message: self.message, help: self.help }
     }
-}
-
-/// The expression does not fit the fields that exist, their units or what a condition may be.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{message}")]
-pub struct CheckError {
-    /// What is wrong: lower case, no full stop.
-    pub message: String,
-    /// Bytes of the text, on character boundaries.
-    pub range: Range<usize>,
-    /// How to mend it, if there is something to say.
-    pub help: Option<String>,
-}
-
-impl CheckError {
-    pub(crate) fn new(range: Range<usize>, message: impl Into<String>) -> Self {
-        Self { message: message.into(), range, help: None }
-    }
-
-    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// The same as a mistake at a key of the configuration.
-    pub fn problem(self, key_path: &str) -> Problem {
-        problem(key_path, self.message, self.range, self.help)
-    }
-}
-
-fn problem(key_path: &str, message: String, range: Range<usize>, help: Option<String>) -> Problem {
-    Problem { key_path: key_path.to_owned(), within: Some(range), message, help }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::SyntaxError;
+use crate::error::ExpressionError;
 use crate::syntax::Binary;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next token; [`Token::End`] again and again after the last one.
-    pub(crate) fn next(&mut self) -> Result<Spanned, SyntaxError> {
+    pub(crate) fn next(&mut self) -> Result<Spanned, ExpressionError> {
         self.take_while(char::is_whitespace);
         let start = self.at;
         let Some(first) = self.peek(0) else {
@@ -102,7 +102,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Result<Token, SyntaxError> {
+    fn number(&mut self) -> Result<Token, ExpressionError> {
         let start = self.at;
         let digit = |c: char| c.is_ascii_digit();
         self.take_while(digit);
@@ -125,18 +125,18 @@ impl<'a> Lexer<'a> {
         } else if !unit.is_empty() {
             let range = start..self.at;
             let written = &self.text[range.clone()];
-            return Err(SyntaxError::new(range, format!("`{written}` is not a number"))
+            return Err(ExpressionError::new(range, format!("`{written}` is not a number"))
                 .help(format!("write a value with its unit in quotes: \"{written}\"")));
         }
         let value: f64 = number.parse().unwrap_or(f64::INFINITY);
         if value.is_finite() {
             Ok(Token::Number(value))
         } else {
-            Err(SyntaxError::new(start..self.at, format!("the number `{number}` is too large")))
+            Err(ExpressionError::new(start..self.at, format!("the number `{number}` is too large")))
         }
     }
 
-    fn symbol(&mut self, first: char) -> Result<Token, SyntaxError> {
+    fn symbol(&mut self, first: char) -> Result<Token, ExpressionError> {
         let second = self.peek(1);
         let (token, length) = match (first, second) {
             ('=', Some('=')) => (Token::Operator(Binary::Equal), 2),
@@ -176,7 +176,7 @@ impl<'a> Lexer<'a> {
             _ => {
                 let shown = watchkeeper_core::text::clean(first.encode_utf8(&mut [0; 4]), 1);
                 let range = self.at..self.at + first.len_utf8();
-                return Err(SyntaxError::new(range, format!("`{shown}` does not belong in a condition")));
+                return Err(ExpressionError::new(range, format!("`{shown}` does not belong in a condition")));
             }
         };
         self.at += length;
@@ -184,12 +184,12 @@ impl<'a> Lexer<'a> {
     }
 
     /// An error about the next `length` bytes.
-    fn wrong(&self, length: usize, message: &str, help: &str) -> SyntaxError {
-        SyntaxError::new(self.at..self.at + length, message).help(help)
+    fn wrong(&self, length: usize, message: &str, help: &str) -> ExpressionError {
+        ExpressionError::new(self.at..self.at + length, message).help(help)
     }
 
     /// A string whose opening quote comes next; in a raw one backslashes mean themselves.
-    fn string(&mut self, raw: bool) -> Result<Token, SyntaxError> {
+    fn string(&mut self, raw: bool) -> Result<Token, ExpressionError> {
         let open = self.at;
         let quote = self.peek(0).unwrap_or('"');
         self.at += 1;
@@ -198,7 +198,7 @@ impl<'a> Lexer<'a> {
             let rest = &self.text[self.at..];
             let Some(c) = rest.chars().next().filter(|c| !matches!(c, '\n' | '\r')) else {
                 return Err(
-                    SyntaxError::new(open..self.at, "this text is not closed").help(format!("end it with {quote}"))
+                    ExpressionError::new(open..self.at, "this text is not closed").help(format!("end it with {quote}"))
                 );
             };
             match c {
@@ -216,7 +216,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The character behind an escape; the backslash comes next.
-    fn escape(&mut self) -> Result<char, SyntaxError> {
+    fn escape(&mut self) -> Result<char, ExpressionError> {
         let start = self.at;
         let rest = &self.text[start + 1..];
         let kind = rest.chars().next();
@@ -242,7 +242,7 @@ impl<'a> Lexer<'a> {
             Some('0'..='3') => (0, 3, 8),
             _ => {
                 let range = start..start + 1 + kind.map_or(0, char::len_utf8);
-                return Err(SyntaxError::new(range, "this escape does not exist")
+                return Err(ExpressionError::new(range, "this escape does not exist")
                     .help("a backslash itself is written `\\\\`; in r\"...\" backslashes mean themselves"));
             }
         };
@@ -254,7 +254,7 @@ impl<'a> Lexer<'a> {
                 self.at = end;
                 Ok(c)
             }
-            None => Err(SyntaxError::new(start..end, "this escape names no character")
+            None => Err(ExpressionError::new(start..end, "this escape names no character")
                 .help(format!("it takes {length} digits, such as `\\x41`, `\\u0041` or `\\101`"))),
         }
     }

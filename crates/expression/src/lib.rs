@@ -19,7 +19,7 @@ mod syntax;
 
 pub use checker::{check, compile};
 pub use condition::{Comparison, Condition, Threshold};
-pub use error::{CheckError, SyntaxError};
+pub use error::ExpressionError;
 pub use field::{Bounds, CatalogueFields, Field, Fields};
 pub use parser::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING, parse};
 pub use syntax::{Binary, Expression, Literal, Node, Syntax, Unary, Word};

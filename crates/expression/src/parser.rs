@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::error::SyntaxError;
+use crate::error::ExpressionError;
 use crate::lexer::{Lexer, Spanned, Token};
 use crate::syntax::{Binary, Expression, Literal, Node, Syntax, Unary, Word};
 
@@ -19,14 +19,14 @@ const EXAMPLE: &str = "a comparison is written `field > value`";
 ///
 /// # Errors
 /// The first mistake, with its place in the text.
-pub fn parse(text: &str) -> Result<Expression, SyntaxError> {
+pub fn parse(text: &str) -> Result<Expression, ExpressionError> {
     if text.len() > MAX_BYTES {
-        return Err(SyntaxError::new(0..0, format!("the condition is longer than {MAX_BYTES} bytes")));
+        return Err(ExpressionError::new(0..0, format!("the condition is longer than {MAX_BYTES} bytes")));
     }
     let mut lexer = Lexer::new(text);
     let current = lexer.next()?;
     if current.token == Token::End {
-        return Err(SyntaxError::new(0..text.len(), "the condition is empty").help(EXAMPLE));
+        return Err(ExpressionError::new(0..text.len(), "the condition is empty").help(EXAMPLE));
     }
     let mut parser = Parser { text, lexer, current, nesting: 0 };
     let parsed = parser.expression()?;
@@ -51,16 +51,16 @@ struct Parsed {
 }
 
 impl Parser<'_> {
-    fn advance(&mut self) -> Result<Spanned, SyntaxError> {
+    fn advance(&mut self) -> Result<Spanned, ExpressionError> {
         let next = self.lexer.next()?;
         Ok(std::mem::replace(&mut self.current, next))
     }
 
     /// Runs a part of the grammar one level deeper.
-    fn nested<T>(&mut self, part: fn(&mut Self) -> Result<T, SyntaxError>) -> Result<T, SyntaxError> {
+    fn nested<T>(&mut self, part: fn(&mut Self) -> Result<T, ExpressionError>) -> Result<T, ExpressionError> {
         if self.nesting == MAX_NESTING {
             let message = format!("the condition is nested more than {MAX_NESTING} levels deep");
-            return Err(SyntaxError::new(self.current.range.clone(), message));
+            return Err(ExpressionError::new(self.current.range.clone(), message));
         }
         self.nesting += 1;
         let result = part(self);
@@ -68,7 +68,7 @@ impl Parser<'_> {
         result
     }
 
-    fn expression(&mut self) -> Result<Parsed, SyntaxError> {
+    fn expression(&mut self) -> Result<Parsed, ExpressionError> {
         let condition = self.binary(1)?;
         if self.current.token != Token::Question {
             return Ok(condition);
@@ -76,7 +76,9 @@ impl Parser<'_> {
         let question = self.advance()?;
         let yes = self.nested(Self::expression)?;
         if self.current.token != Token::Colon {
-            return Err(SyntaxError::new(question.range, "this `?` has no `:`").help("write `condition ? yes : no`"));
+            return Err(
+                ExpressionError::new(question.range, "this `?` has no `:`").help("write `condition ? yes : no`")
+            );
         }
         self.advance()?;
         let no = self.nested(Self::expression)?;
@@ -91,7 +93,7 @@ impl Parser<'_> {
     }
 
     /// Operators that bind at least as strongly as `least`.
-    fn binary(&mut self, least: u8) -> Result<Parsed, SyntaxError> {
+    fn binary(&mut self, least: u8) -> Result<Parsed, ExpressionError> {
         let mut left = self.unary()?;
         while let Token::Operator(operator) = self.current.token {
             if operator.power() < least {
@@ -99,7 +101,7 @@ impl Parser<'_> {
             }
             if operator.compares() && compared(&left) {
                 let range = self.current.range.clone();
-                return Err(SyntaxError::new(range, "comparisons cannot be chained")
+                return Err(ExpressionError::new(range, "comparisons cannot be chained")
                     .help("join two comparisons with `&&`, such as `1 < a && a < 2`"));
             }
             let operator_range = self.advance()?.range;
@@ -113,7 +115,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn unary(&mut self) -> Result<Parsed, SyntaxError> {
+    fn unary(&mut self) -> Result<Parsed, ExpressionError> {
         let operator = match self.current.token {
             Token::Not => Unary::Not,
             Token::Operator(Binary::Subtract) => Unary::Negate,
@@ -126,19 +128,19 @@ impl Parser<'_> {
     }
 
     /// An operand and the methods called on it.
-    fn member(&mut self) -> Result<Parsed, SyntaxError> {
+    fn member(&mut self) -> Result<Parsed, ExpressionError> {
         let mut target = self.operand()?;
         while self.current.token == Token::Dot {
             let dot = self.advance()?;
             let Token::Name(name) = &self.current.token else {
                 let end = self.current.range.start.max(dot.range.end);
-                return Err(SyntaxError::new(dot.range.start..end, "a name is missing after `.`"));
+                return Err(ExpressionError::new(dot.range.start..end, "a name is missing after `.`"));
             };
             let method = Word { text: name.clone(), range: self.current.range.clone() };
             self.advance()?;
             if method.text.contains('.') || self.current.token != Token::OpenParenthesis {
                 let message = format!("`{}` is not called as a method", method.text);
-                return Err(SyntaxError::new(method.range, message)
+                return Err(ExpressionError::new(method.range, message)
                     .help("dotted names are written without blanks; methods take parentheses"));
             }
             target = self.method(target, method)?;
@@ -146,14 +148,14 @@ impl Parser<'_> {
         Ok(target)
     }
 
-    fn method(&mut self, target: Parsed, method: Word) -> Result<Parsed, SyntaxError> {
+    fn method(&mut self, target: Parsed, method: Word) -> Result<Parsed, ExpressionError> {
         let start = target.syntax.range.start;
         let (arguments, height, end) = self.items(&Token::CloseParenthesis)?;
         let node = Node::Method { target: Box::new(target.syntax), method, arguments };
         built(node, start..end, target.height.max(height))
     }
 
-    fn operand(&mut self) -> Result<Parsed, SyntaxError> {
+    fn operand(&mut self) -> Result<Parsed, ExpressionError> {
         let node = match &self.current.token {
             Token::Number(number) => Node::Literal(Literal::Number(*number)),
             Token::Text(text) => Node::Literal(Literal::Text(text.clone())),
@@ -172,7 +174,7 @@ impl Parser<'_> {
         built(node, range, 0)
     }
 
-    fn parenthesis(&mut self) -> Result<Parsed, SyntaxError> {
+    fn parenthesis(&mut self) -> Result<Parsed, ExpressionError> {
         let open = self.advance()?;
         let inner = self.nested(Self::expression)?;
         match self.current.token {
@@ -184,10 +186,10 @@ impl Parser<'_> {
     }
 
     /// A name, a call of a function, or a call of a method on a name.
-    fn name(&mut self) -> Result<Parsed, SyntaxError> {
+    fn name(&mut self) -> Result<Parsed, ExpressionError> {
         let Spanned { token, range } = self.advance()?;
         let Token::Name(name) = token else {
-            return Err(SyntaxError::new(range, "a name is missing here"));
+            return Err(ExpressionError::new(range, "a name is missing here"));
         };
         if self.current.token != Token::OpenParenthesis {
             return built(Node::Name(name), range, 0);
@@ -203,7 +205,7 @@ impl Parser<'_> {
     }
 
     /// What stands between the current opening token and `close`: the items, their height, the end of it all.
-    fn items(&mut self, close: &Token) -> Result<(Vec<Syntax>, usize, usize), SyntaxError> {
+    fn items(&mut self, close: &Token) -> Result<(Vec<Syntax>, usize, usize), ExpressionError> {
         let open = self.advance()?;
         let mut items = Vec::new();
         let mut height = 0;
@@ -230,28 +232,27 @@ impl Parser<'_> {
         watchkeeper_core::text::clean(&self.text[range.clone()], 40)
     }
 
-    fn missing_operand(&self) -> SyntaxError {
+    fn missing_operand(&self) -> ExpressionError {
         let range = self.current.range.clone();
         match self.current.token {
-            Token::End => SyntaxError::new(range, "a value is missing at the end").help(EXAMPLE),
-            Token::Dot => {
-                SyntaxError::new(range, "`.` cannot begin a value").help("a number begins with a digit, such as 0.5")
-            }
+            Token::End => ExpressionError::new(range, "a value is missing at the end").help(EXAMPLE),
+            Token::Dot => ExpressionError::new(range, "`.` cannot begin a value")
+                .help("a number begins with a digit, such as 0.5"),
             _ => {
                 let written = self.written(&range);
-                SyntaxError::new(range, format!("a value is missing before `{written}`"))
+                ExpressionError::new(range, format!("a value is missing before `{written}`"))
             }
         }
     }
 
     /// Something follows a finished part that cannot stand there.
-    fn unexpected_after(&self, before: &Syntax) -> SyntaxError {
+    fn unexpected_after(&self, before: &Syntax) -> ExpressionError {
         let range = self.current.range.clone();
         let written = self.written(&range);
         match &self.current.token {
-            Token::CloseParenthesis => SyntaxError::new(range, "this parenthesis was never opened"),
-            Token::CloseBracket => SyntaxError::new(range, "this bracket was never opened"),
-            Token::Colon => SyntaxError::new(range, "this `:` has no `?`").help("write `condition ? yes : no`"),
+            Token::CloseParenthesis => ExpressionError::new(range, "this parenthesis was never opened"),
+            Token::CloseBracket => ExpressionError::new(range, "this bracket was never opened"),
+            Token::Colon => ExpressionError::new(range, "this `:` has no `?`").help("write `condition ? yes : no`"),
             Token::Name(word) => match (operator_for(word), &last_operand(before).node) {
                 (Some(operator), _) => not_an_operator(range, &written, operator),
                 (None, Node::Name(word)) if word.eq_ignore_ascii_case("not") => {
@@ -266,12 +267,12 @@ impl Parser<'_> {
     }
 }
 
-fn no_operator(range: Range<usize>, written: &str) -> SyntaxError {
-    SyntaxError::new(range, format!("an operator is missing before `{written}`"))
+fn no_operator(range: Range<usize>, written: &str) -> ExpressionError {
+    ExpressionError::new(range, format!("an operator is missing before `{written}`"))
 }
 
-fn not_an_operator(range: Range<usize>, written: &str, meant: &str) -> SyntaxError {
-    SyntaxError::new(range, format!("`{written}` is not an operator")).help(format!("did you mean `{meant}`?"))
+fn not_an_operator(range: Range<usize>, written: &str, meant: &str) -> ExpressionError {
+    ExpressionError::new(range, format!("`{written}` is not an operator")).help(format!("did you mean `{meant}`?"))
 }
 
 /// The operand that stands last in a part.
@@ -300,8 +301,8 @@ fn operator_for(word: &str) -> Option<&'static str> {
     })
 }
 
-fn not_closed(open: Range<usize>, what: &str, close: &str) -> SyntaxError {
-    SyntaxError::new(open, format!("this {what} is not closed")).help(format!("close it with `{close}`"))
+fn not_closed(open: Range<usize>, what: &str, close: &str) -> ExpressionError {
+    ExpressionError::new(open, format!("this {what} is not closed")).help(format!("close it with `{close}`"))
 }
 
 /// Whether a part is a comparison without parentheses of its own.
@@ -310,10 +311,10 @@ fn compared(parsed: &Parsed) -> bool {
 }
 
 /// A part whose highest child has this height.
-fn built(node: Node, range: Range<usize>, height: usize) -> Result<Parsed, SyntaxError> {
+fn built(node: Node, range: Range<usize>, height: usize) -> Result<Parsed, ExpressionError> {
     if height == MAX_HEIGHT {
         let message = format!("the condition has more than {MAX_HEIGHT} operators in a row");
-        return Err(SyntaxError::new(range, message).help("compare with a list: `field in [\"a\", \"b\"]`"));
+        return Err(ExpressionError::new(range, message).help("compare with a list: `field in [\"a\", \"b\"]`"));
     }
     Ok(Parsed { syntax: Syntax { node, range }, height: height + 1, enclosed: false })
 }
