@@ -86,6 +86,14 @@ CREATE TABLE model (
   PRIMARY KEY (kind, series)
 ) STRICT, WITHOUT ROWID;
 
+-- Numbers of programs that hold over all day files.
+-- Not used yet.
+CREATE TABLE program (
+  id      INTEGER PRIMARY KEY,
+  name    TEXT NOT NULL UNIQUE,
+  version INTEGER NOT NULL -- of the definition of a program
+) STRICT;
+
 -- How far each remote database has the log.
 -- Not used yet.
 CREATE TABLE push_cursor (
