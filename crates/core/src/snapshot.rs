@@ -167,6 +167,20 @@ pub struct Disk {
     pub in_flight: u64,
 }
 
+/// Block devices made of other devices: what they read and write is counted there as well.
+const LAYERED_DEVICES: [&str; 4] = ["dm-", "md", "bcache", "drbd"];
+
+/// Whether a block device of this name is made of others, whose bytes are its own.
+pub fn is_layered_disk(name: &str) -> bool {
+    LAYERED_DEVICES.iter().any(|layer| name.starts_with(layer))
+}
+
+/// Whether an interface of this name leads back to the machine itself: `lo` on Linux, `lo0` on macOS, `Loopback
+/// Pseudo-Interface 1` on Windows.
+pub fn is_loopback(name: &str) -> bool {
+    matches!(name, "lo" | "lo0") || name.starts_with("Loopback")
+}
+
 /// One network interface over the interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {

@@ -1,7 +1,9 @@
 //! What the machine did and no process answers for.
 
 use watchkeeper_core::reading::{ProcessReading, Reading};
-use watchkeeper_core::snapshot::{Disk, Exited, Host, Interface, Process, Remainder, RemainderReason};
+use watchkeeper_core::snapshot::{
+    Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, is_layered_disk, is_loopback,
+};
 
 /// Both sides of the account.
 pub(super) struct Sides<'a> {
@@ -14,9 +16,6 @@ pub(super) struct Sides<'a> {
     pub(super) exited: &'a [Exited],
 }
 
-/// Devices that pass everything on to other devices: their bytes would count twice.
-const LAYERED_DEVICES: [&str; 4] = ["dm-", "md", "bcache", "drbd"];
-
 /// Machine minus processes, with the reasons for which there can be a difference in this tick.
 pub(super) fn remainder(sides: &Sides<'_>) -> Remainder {
     let Some(processes) = sides.processes.filter(|_| sides.previous.is_some()) else {
@@ -25,11 +24,11 @@ pub(super) fn remainder(sides: &Sides<'_>) -> Remainder {
     };
     let sums = Sums::of(processes, sides.exited);
     let disk = |part: fn(&watchkeeper_core::snapshot::DiskCounters) -> u64| {
-        let own = sides.disks?.iter().filter(|disk| !LAYERED_DEVICES.iter().any(|layer| disk.name.starts_with(layer)));
+        let own = sides.disks?.iter().filter(|disk| !is_layered_disk(&disk.name));
         total(own.map(|disk| disk.counters.as_ref().map(part)))
     };
     let wire = |part: fn(&watchkeeper_core::snapshot::InterfaceCounters) -> u64| {
-        let outer = sides.interfaces?.iter().filter(|interface| interface.name != "lo");
+        let outer = sides.interfaces?.iter().filter(|interface| !is_loopback(&interface.name));
         total(outer.map(|interface| interface.counters.as_ref().map(part)))
     };
     let mut remainder = Remainder {
