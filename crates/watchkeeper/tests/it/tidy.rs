@@ -13,7 +13,7 @@ const LONGEST_FILE: usize = 500;
 const EMPTY_NAMES: [&str; 9] = ["util", "utils", "helper", "helpers", "common", "misc", "manager", "types", "mod"];
 
 /// Crates that get time with the data and do no input or output.
-const PURE_CRATES: [&str; 3] = ["core", "expression", "analyze"];
+const PURE_CRATES: [&str; 4] = ["core", "expression", "detect", "analyze"];
 
 /// How a clock, a file, a socket or a thread is reached; none of it has a place in a pure crate.
 const IMPURE: [&str; 14] = [
