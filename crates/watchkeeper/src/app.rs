@@ -51,6 +51,7 @@ use reader::Reader;
 use stage::Stage;
 
 pub use console::gap_lines;
+pub use pace::next_due;
 pub use test_message::{send_alone, wait_for};
 
 /// How long the end may take: by then everything is on disk, and what is still being sent is cut.

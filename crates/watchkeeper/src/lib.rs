@@ -11,8 +11,10 @@ pub mod config;
 mod control;
 mod health;
 mod logging;
+mod looks;
 mod mailbox;
 mod paths;
 mod settings;
+mod signals;
 
 pub use cli::main;
