@@ -58,7 +58,7 @@ impl Linux {
         };
         Ok(Self {
             boot: boot_id(proc_root),
-            host: HostReader::new(proc_root, sys_root),
+            host: HostReader::new(proc_root, sys_root, config.interval),
             processes: ProcessReader::new(root, options),
         })
     }

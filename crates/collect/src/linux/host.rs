@@ -1,7 +1,7 @@
 //! The machine as a whole: CPU, memory, pressure, load, disks, filesystems, interfaces, sockets.
 //!
 //! One file a question. What could not be read is a gap and never a zero. What is dear to read is read more rarely and
-//! stands in between: filesystems and interface states 5 s, sockets 10 s.
+//! stands in between: filesystems and interface states 5 s, sockets 10 s (with intervals from 5 s on: at every look).
 
 mod cpu;
 mod disks;
@@ -16,6 +16,7 @@ mod sockets;
 
 use std::path::Path;
 
+use watchkeeper_core::quantity::Span;
 use watchkeeper_core::reading::{
     CpuReading, DiskReading, Filesystem, HostReading, InterfaceReading, Load, Peer, Pressure, Socket,
 };
@@ -79,11 +80,11 @@ pub(crate) struct HostSections {
 }
 
 impl HostReader {
-    /// Reads below `proc_root` and `sys_root`, usually `/proc` and `/sys`, or a recorded copy.
+    /// Reads below `proc_root` and `sys_root`, usually `/proc` and `/sys`, or a recorded copy, about once an `interval`.
     ///
     /// Sizes of filesystems and limits of accept queues come from the running kernel by other ways than files; with a
     /// recorded copy they are gaps.
-    pub(crate) fn new(proc_root: &Path, sys_root: &Path) -> Self {
+    pub(crate) fn new(proc_root: &Path, sys_root: &Path, interval: Span) -> Self {
         let proc_root = Folder::open(proc_root);
         let live = proc_root.is_live_proc();
         Self {
@@ -95,7 +96,7 @@ impl HostReader {
             disks: Disks::default(),
             filesystems: live.then(|| Filesystems::new(filesystems::statvfs())),
             interfaces: Interfaces::default(),
-            sockets: Sockets::new(live),
+            sockets: Sockets::new(live, interval),
             proc_root,
         }
     }

@@ -1,6 +1,7 @@
 //! TCP sockets of this network namespace: established connections by peer, listening sockets with their accept queue.
 //!
-//! Looked at every [`EVERY_MS`], because the kernel walks its whole table for it; the last answer stands in between.
+//! Looked at every [`EVERY_MS`], because the kernel walks its whole table for it; the last answer stands in between. Whoever
+//! looks at the machine as rarely as every [`RARE`] gets the connections of now at every look.
 //! The kernel's `sock_diag` is asked first, since it alone knows how long an accept queue may become; where it is not
 //! there (kernel without the module, recorded folder) `/proc/net/tcp` and `tcp6` are read.
 
@@ -10,13 +11,16 @@ mod table;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
+use watchkeeper_core::quantity::Span;
 use watchkeeper_core::reading::{Peer, Socket};
 use watchkeeper_core::{Gap, GapReason, Section};
 
 use super::folder::{Folder, Unread, gap};
 
-/// How often sockets are looked at.
+/// How often sockets are looked at when the machine is looked at more often.
 const EVERY_MS: i64 = 10_000;
+/// From this interval on, sockets are looked at every time.
+const RARE: Span = Span::from_secs(5);
 /// Peers with a row of their own; all others share the row `other`.
 const PEERS: usize = 50;
 
@@ -24,6 +28,8 @@ const PEERS: usize = 50;
 pub(super) struct Sockets {
     /// `sock_diag` answers for the running kernel only, not for a recorded folder.
     live: bool,
+    /// How long an answer stands.
+    stands_ms: i64,
     looked_ms: Option<i64>,
     found: Option<Found>,
     gaps: Vec<Gap>,
@@ -41,9 +47,10 @@ pub(super) struct Found {
 }
 
 impl Sockets {
-    /// `live`: whether the `/proc` that will be read is the running kernel's.
-    pub(super) fn new(live: bool) -> Self {
-        Self { live, looked_ms: None, found: None, gaps: Vec::new() }
+    /// `live`: whether the `/proc` that will be read is the running kernel's. `interval`: how often it will be read.
+    pub(super) fn new(live: bool, interval: Span) -> Self {
+        let stands_ms = if interval < RARE { EVERY_MS } else { 0 };
+        Self { live, stands_ms, looked_ms: None, found: None, gaps: Vec::new() }
     }
 
     /// Sockets as of the last look, which may be this one.
@@ -54,7 +61,7 @@ impl Sockets {
         mono_ms: i64,
         gaps: &mut Vec<Gap>,
     ) -> Option<Found> {
-        if self.looked_ms.is_none_or(|looked| !(looked..looked + EVERY_MS).contains(&mono_ms)) {
+        if self.looked_ms.is_none_or(|looked| !(looked..looked + self.stands_ms).contains(&mono_ms)) {
             self.looked_ms = Some(mono_ms);
             self.look(proc_root, buffer);
         }

@@ -8,6 +8,8 @@ use super::*;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
 
+const SECOND: Span = Span::from_secs(1);
+
 fn at(mono_ms: i64) -> Moment {
     Moment { ts_ms: 1_795_000_000_000 + mono_ms, mono_ms, suspended_ms: 0, boot: BootId::default() }
 }
@@ -15,7 +17,7 @@ fn at(mono_ms: i64) -> Moment {
 /// A recorded system; its filesystems are all as large as this says.
 fn recorded(system: &str) -> (HostReader, HostSections, Vec<Gap>) {
     let root = PathBuf::from(FIXTURES).join(system);
-    let mut reader = HostReader::new(&root.join("proc"), &root.join("sys"));
+    let mut reader = HostReader::new(&root.join("proc"), &root.join("sys"), SECOND);
     reader.tick_us = 10_000;
     reader.page_bytes = 4_096;
     assert!(reader.filesystems.is_none(), "sizes of the running system are not those of a recorded one");
@@ -159,7 +161,7 @@ fn a_sandboxed_container_says_what_it_does_not_know() {
 fn a_machine_without_any_file_is_all_gaps() {
     let nowhere = Path::new("/nonexistent");
     let mut gaps = Vec::new();
-    let sections = HostReader::new(nowhere, nowhere).read(&at(0), &mut gaps);
+    let sections = HostReader::new(nowhere, nowhere, SECOND).read(&at(0), &mut gaps);
     assert_eq!(sections.host, HostReading::default());
     assert!(sections.cpus.is_none() && sections.disks.is_none() && sections.filesystems.is_none());
     assert!(sections.interfaces.is_none() && sections.peers.is_none() && sections.sockets.is_none());
@@ -205,7 +207,7 @@ fn files_full_of_nonsense_are_gaps() {
     for file in files {
         std::fs::write(root.path().join(file), b"\xff\x00 99999999999999999999999 -1\nx\n\n: : :\n").expect("written");
     }
-    let mut reader = HostReader::new(root.path(), root.path());
+    let mut reader = HostReader::new(root.path(), root.path(), SECOND);
     reader.filesystems = Some(Filesystems::new(filesystems::statvfs()));
     let mut gaps = Vec::new();
     let sections = reader.read(&at(0), &mut gaps);
@@ -216,7 +218,7 @@ fn files_full_of_nonsense_are_gaps() {
 
 #[test]
 fn the_running_machine_agrees_with_itself() {
-    let mut reader = HostReader::new(Path::new("/proc"), Path::new("/sys"));
+    let mut reader = HostReader::new(Path::new("/proc"), Path::new("/sys"), SECOND);
     let mut gaps = Vec::new();
     let sections = reader.read(&at(0), &mut gaps);
     let host = &sections.host;

@@ -6,6 +6,8 @@ use rustix::net::{AddressFamily, SocketType, bind, listen, socket, sockopt};
 
 use super::*;
 
+const SECOND: Span = Span::from_secs(1);
+
 fn live() -> (Folder, Vec<u8>) {
     (Folder::open(Path::new("/proc")), Vec::new())
 }
@@ -30,7 +32,7 @@ fn a_listener_with_two_waiting_connections_is_seen_with_its_limit() {
     let clients: Vec<_> = (0..2).map(|_| TcpStream::connect(address).expect("connected")).collect();
     let (proc_root, mut buffer) = live();
     let mut gaps = Vec::new();
-    let found = Sockets::new(true).read(&proc_root, &mut buffer, 0, &mut gaps).expect("sockets");
+    let found = Sockets::new(true, SECOND).read(&proc_root, &mut buffer, 0, &mut gaps).expect("sockets");
     let socket = of_port(&found, address.port());
     assert_eq!((socket.address.as_str(), socket.protocol.as_str()), ("127.0.0.1", "tcp"));
     assert_eq!((socket.queue, socket.backlog), (Some(2), Some(7)));
@@ -49,7 +51,7 @@ fn the_text_tables_tell_the_same_without_the_limit() {
     let client = TcpStream::connect(address).expect("connected");
     let (proc_root, mut buffer) = live();
     let mut gaps = Vec::new();
-    let found = Sockets::new(false).read(&proc_root, &mut buffer, 0, &mut gaps).expect("sockets");
+    let found = Sockets::new(false, SECOND).read(&proc_root, &mut buffer, 0, &mut gaps).expect("sockets");
     let socket = of_port(&found, address.port());
     assert_eq!((socket.queue, socket.backlog), (Some(1), None));
     assert_eq!((gaps.len(), gaps[0].section, gaps[0].reason), (1, Section::Sockets, GapReason::Unsupported));
@@ -69,7 +71,7 @@ fn sockets_on_one_port_are_one_with_their_queues_added_up() {
     let port = first.local_addr().expect("an address").port();
     let second = open(port);
     let (proc_root, mut buffer) = live();
-    let found = Sockets::new(true).read(&proc_root, &mut buffer, 0, &mut Vec::new()).expect("sockets");
+    let found = Sockets::new(true, SECOND).read(&proc_root, &mut buffer, 0, &mut Vec::new()).expect("sockets");
     assert_eq!(found.sockets.iter().filter(|socket| socket.port == port).count(), 1);
     assert_eq!(of_port(&found, port).backlog, Some(6));
     drop((first, second));
@@ -101,32 +103,53 @@ fn an_ipv6_listener_and_an_ipv4_client_of_it_are_told_apart() {
     let client = TcpStream::connect(address).expect("connected");
     let (proc_root, mut buffer) = live();
     for from_kernel in [true, false] {
-        let found = Sockets::new(from_kernel).read(&proc_root, &mut buffer, 0, &mut Vec::new()).expect("sockets");
+        let found =
+            Sockets::new(from_kernel, SECOND).read(&proc_root, &mut buffer, 0, &mut Vec::new()).expect("sockets");
         assert_eq!(of_port(&found, address.port()).address, "::1");
         assert!(found.peers.iter().any(|peer| peer.address == "::1" && peer.connections >= 2), "{from_kernel}");
     }
     drop(client);
 }
 
-#[test]
-fn the_last_look_stands_for_ten_seconds() {
+/// A table that can be rewritten, and a reader of it: how many sockets it finds at a time, and how many gaps.
+fn rewritten(interval: Span) -> (impl Fn(&str), impl FnMut(i64) -> (Option<usize>, usize)) {
     let root = tempfile::tempdir().expect("a folder");
     fs::create_dir(root.path().join("net")).expect("made");
-    let write = |text: &str| fs::write(root.path().join("net/tcp"), text).expect("written");
+    let table = root.path().join("net/tcp");
     let proc_root = Folder::open(root.path());
-    let mut sockets = Sockets::new(false);
-    let mut read = |mono_ms| {
-        let mut gaps = Vec::new();
+    let mut sockets = Sockets::new(false, interval);
+    let read = move |mono_ms| {
+        let (mut gaps, _folder) = (Vec::new(), &root);
         let found = sockets.read(&proc_root, &mut Vec::new(), mono_ms, &mut gaps);
         (found.map(|found| found.sockets.len()), gaps.len())
     };
-    write("headings\n0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n");
-    assert_eq!(read(1_000), (Some(1), 1));
-    write("headings\nbroken\n");
-    assert_eq!(read(10_999), (Some(1), 1), "and the gap stands as well");
-    assert_eq!(read(11_000), (None, 2), "peers and sockets");
-    write("headings\n");
-    assert_eq!(read(21_000), (Some(0), 1));
+    (move |text: &str| fs::write(&table, text).expect("written"), read)
+}
+
+#[test]
+fn the_last_look_stands_for_ten_seconds() {
+    for interval in [SECOND, Span::from_ms(4_999)] {
+        let (write, mut read) = rewritten(interval);
+        write("headings\n0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n");
+        assert_eq!(read(1_000), (Some(1), 1));
+        write("headings\nbroken\n");
+        assert_eq!(read(10_999), (Some(1), 1), "and the gap stands as well");
+        assert_eq!(read(11_000), (None, 2), "peers and sockets");
+        write("headings\n");
+        assert_eq!(read(21_000), (Some(0), 1));
+    }
+}
+
+#[test]
+fn looks_that_are_five_seconds_apart_see_the_sockets_of_now() {
+    for interval in [Span::from_secs(5), Span::from_secs(3_600)] {
+        let (write, mut read) = rewritten(interval);
+        write("headings\n0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n");
+        assert_eq!(read(1_000).0, Some(1));
+        write("headings\n");
+        // The last look of a recording may come sooner than an interval.
+        assert_eq!(read(1_500).0, Some(0), "{interval}");
+    }
 }
 
 #[test]
