@@ -111,44 +111,56 @@ fn an_ipv6_listener_and_an_ipv4_client_of_it_are_told_apart() {
     drop(client);
 }
 
-/// A table that can be rewritten, and a reader of it: how many sockets it finds at a time, and how many gaps.
-fn rewritten(interval: Span) -> (impl Fn(&str), impl FnMut(i64) -> (Option<usize>, usize)) {
-    let root = tempfile::tempdir().expect("a folder");
-    fs::create_dir(root.path().join("net")).expect("made");
-    let table = root.path().join("net/tcp");
-    let proc_root = Folder::open(root.path());
-    let mut sockets = Sockets::new(false, interval);
-    let read = move |mono_ms| {
-        let (mut gaps, _folder) = (Vec::new(), &root);
-        let found = sockets.read(&proc_root, &mut Vec::new(), mono_ms, &mut gaps);
-        (found.map(|found| found.sockets.len()), gaps.len())
-    };
-    (move |text: &str| fs::write(&table, text).expect("written"), read)
+/// A table that can be rewritten between two looks.
+struct Rewritten {
+    root: tempfile::TempDir,
+    sockets: Sockets,
 }
+
+impl Rewritten {
+    fn new(interval: Span) -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        fs::create_dir(root.path().join("net")).expect("made");
+        Self { root, sockets: Sockets::new(false, interval) }
+    }
+
+    fn write(&self, rows: &str) {
+        fs::write(self.root.path().join("net/tcp"), format!("headings\n{rows}")).expect("written");
+    }
+
+    /// How many sockets are found, and how many gaps.
+    fn read(&mut self, mono_ms: i64) -> (Option<usize>, usize) {
+        let mut gaps = Vec::new();
+        let found = self.sockets.read(&Folder::open(self.root.path()), &mut Vec::new(), mono_ms, &mut gaps);
+        (found.map(|found| found.sockets.len()), gaps.len())
+    }
+}
+
+const ONE_SOCKET: &str = "0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n";
 
 #[test]
 fn the_last_look_stands_for_ten_seconds() {
     for interval in [SECOND, Span::from_ms(4_999)] {
-        let (write, mut read) = rewritten(interval);
-        write("headings\n0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n");
-        assert_eq!(read(1_000), (Some(1), 1));
-        write("headings\nbroken\n");
-        assert_eq!(read(10_999), (Some(1), 1), "and the gap stands as well");
-        assert_eq!(read(11_000), (None, 2), "peers and sockets");
-        write("headings\n");
-        assert_eq!(read(21_000), (Some(0), 1));
+        let mut table = Rewritten::new(interval);
+        table.write(ONE_SOCKET);
+        assert_eq!(table.read(1_000), (Some(1), 1));
+        table.write("broken\n");
+        assert_eq!(table.read(10_999), (Some(1), 1), "and the gap stands as well");
+        assert_eq!(table.read(11_000), (None, 2), "peers and sockets");
+        table.write("");
+        assert_eq!(table.read(21_000), (Some(0), 1));
     }
 }
 
 #[test]
 fn looks_that_are_five_seconds_apart_see_the_sockets_of_now() {
     for interval in [Span::from_secs(5), Span::from_secs(3_600)] {
-        let (write, mut read) = rewritten(interval);
-        write("headings\n0: 0100007F:1F90 00000000:0000 0A 0:0 00:0 0 0 0 1\n");
-        assert_eq!(read(1_000).0, Some(1));
-        write("headings\n");
+        let mut table = Rewritten::new(interval);
+        table.write(ONE_SOCKET);
+        assert_eq!(table.read(1_000), (Some(1), 1));
+        table.write("");
         // The last look of a recording may come sooner than an interval.
-        assert_eq!(read(1_500).0, Some(0), "{interval}");
+        assert_eq!(table.read(1_500), (Some(0), 1), "{interval}");
     }
 }
 
