@@ -57,6 +57,11 @@ impl Span {
         if rest == "0" {
             return Ok(Self::default());
         }
+        if rest.bytes().all(|b| b.is_ascii_digit() || b == b'.') && rest.parse::<f64>().is_ok() {
+            return Err(format!(
+                "`{text}` has no unit; write \"{rest}s\" for seconds, other units are \"ms\", \"m\", \"h\" and \"d\""
+            ));
+        }
         let mut total = 0.0_f64;
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
@@ -207,6 +212,17 @@ mod tests {
         }
         for text in ["", "5", "m", "5x", "-1s", "5 mins please", "1..5s", "99999999d", "1e3s"] {
             assert!(Span::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_answered_with_how_seconds_are_written() {
+        for (text, seconds) in [("5", "\"5s\""), (" 60 ", "\"60s\""), ("2.5", "\"2.5s\"")] {
+            let error = Span::parse(text).expect_err(text);
+            assert!(error.contains("has no unit") && error.contains(seconds), "{error}");
+        }
+        for text in ["..", ".", "5x"] {
+            assert!(Span::parse(text).expect_err(text).contains("is not a duration"), "{text}");
         }
     }
 

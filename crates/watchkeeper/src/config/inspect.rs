@@ -261,7 +261,15 @@ impl Inspector<'_> {
             }
             (shape, value) => {
                 let message = format!("expected {}, found {}", shape.describe(), describe(value));
-                Err((message, how_to_write(shape, &self.path)))
+                // People who counted in seconds before write `5`.
+                let seconds = match (shape, value) {
+                    (Shape::Text(Format::Duration), DeValue::Integer(number)) if number.radix() == 10 => {
+                        number.as_str().parse::<u64>().ok()
+                    }
+                    _ => None,
+                };
+                let help = seconds.map(|seconds| format!("write \"{seconds}s\" for seconds, or another unit"));
+                Err((message, help.or_else(|| how_to_write(shape, &self.path))))
             }
         }
     }
@@ -271,6 +279,7 @@ impl Inspector<'_> {
 fn how_to_write(shape: &Shape, path: &[String]) -> Option<String> {
     Some(match shape {
         Shape::Text(Format::Duration) => "write a number with a unit, such as \"500ms\", \"30s\" or \"5m\"".to_owned(),
+        Shape::Number => "write a plain number, without quotes and without a sign such as `%`".to_owned(),
         Shape::Text(Format::Size) => "write a number with a unit, such as \"64MiB\" or \"2GiB\"".to_owned(),
         Shape::Word(words) => {
             let all: Vec<String> = words.iter().map(|word| format!("\"{}\"", word.word)).collect();
