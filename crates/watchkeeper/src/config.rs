@@ -14,6 +14,7 @@ mod load;
 mod manual;
 mod mask;
 mod nearest;
+mod record;
 mod rules;
 mod safety;
 mod secrets;
@@ -38,6 +39,7 @@ pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
 pub use load::{Loaded, SourceFile, Sources, load};
 pub use manual::manual;
+pub use record::RecordConfig;
 pub use rules::effective_rules;
 
 /// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
@@ -59,6 +61,8 @@ pub struct Config {
     pub rules: RulesConfig,
     /// Rules of your own, one table each. A rule with the id of a shipped one takes its place.
     pub rule: Vec<RuleConfig>,
+    /// What `watchkeeper record` writes, how often and for how long.
+    pub record: RecordConfig,
     /// Messages of the program itself.
     pub log: LogConfig,
 }
@@ -185,6 +189,7 @@ impl Config {
         add("host", self.host.validate());
         add("collect", self.collect.validate());
         add("store", self.store.validate());
+        add("record", self.record.validate());
         for (name, smtp) in &self.smtp {
             add(&format!("smtp.{name}"), smtp.validate());
         }
