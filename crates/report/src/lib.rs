@@ -3,8 +3,12 @@
 //! [`Row`] is one tick of a recording, [`columns`] says which numbers it has and what they are called for people; the
 //! titles of the first two are those of the scripts that Watchkeeper replaces.
 
+#![forbid(unsafe_code)]
+
 mod column;
+mod recording;
 mod row;
 
 pub use column::{Column, Source, column, columns};
+pub use recording::{Header, Recording, Rows, Spool, SpoolError, spool_path};
 pub use row::{ProcessRow, Row};
