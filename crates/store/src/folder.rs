@@ -1,12 +1,20 @@
 //! The folder of a store: private from the moment it is made, and what the system says about its disk.
 //!
-//! All that differs between operating systems is here.
+//! What differs between operating systems is in `folder/unix.rs` and `folder/windows.rs`.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use self::unix as system;
+#[cfg(windows)]
+use self::windows as system;
 use crate::error::OpenError;
 
 /// Folder of the day files, inside the folder of the store.
@@ -16,45 +24,31 @@ pub(crate) const LOCK: &str = "lock";
 /// The state database.
 pub(crate) const STATE: &str = "state.db";
 
-const FOLDER_MODE: u32 = 0o700;
-const FILE_MODE: u32 = 0o600;
-
 /// Makes the folder of a store and its log folder, or checks those that are there and makes them and their files private.
+/// Answers what is to be said loudly about it, if anything.
 ///
 /// # Errors
 /// [`OpenError::NotPrivate`] if others own one of them or can write to it, or could read a folder that is not known to be
 /// ours; what the system says.
-pub(crate) fn prepare(folder: &Path) -> Result<(), OpenError> {
+pub(crate) fn prepare(folder: &Path) -> Result<Option<String>, OpenError> {
     private_folder(folder, is_ours_or_empty)?;
     // Inside a folder that is private by now, what is called `log` is ours.
     private_folder(&folder.join(LOG), |_| Ok(true))?;
     for inside in [folder, &folder.join(LOG)] {
-        for entry in fs::read_dir(inside).map_err(|error| OpenError::from_io("list", inside, &error))?.flatten() {
-            let (path, metadata) = (entry.path(), entry.metadata());
-            if metadata.is_ok_and(|metadata| metadata.is_file() && metadata.mode() & 0o077 != 0) {
-                let private = fs::set_permissions(&path, Permissions::from_mode(FILE_MODE));
-                private.map_err(|error| OpenError::from_io("make private", &path, &error))?;
-            }
-        }
+        system::make_files_private(inside)?;
     }
-    Ok(())
+    Ok(system::notice(folder))
 }
 
 /// Opens a file for reading and writing that nobody else can read, whatever the umask; made if it is missing. SQLite
 /// gives a database's companions (`-wal`, `-shm`) the mode of the database, so they are private as well.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
-    if file.metadata()?.mode() & 0o777 != FILE_MODE {
-        // The umask took bits of our own, or the file is older than this rule.
-        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
-    }
-    Ok(file)
+    system::create_private(path)
 }
 
 /// Bytes that this user can still write to the filesystem of `path`; `None` if the system does not say.
 pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
-    let answer = rustix::fs::statvfs(path).ok()?;
-    Some(answer.f_bavail.saturating_mul(answer.f_frsize))
+    system::free_bytes(path)
 }
 
 /// Bytes that the files directly inside a folder whose names begin with `prefix` occupy on disk.
@@ -65,8 +59,14 @@ pub(crate) fn occupied_bytes(folder: &Path, prefix: &str) -> u64 {
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
         .filter_map(|entry| entry.metadata().ok())
         .filter(fs::Metadata::is_file)
-        .map(|metadata| metadata.blocks().saturating_mul(512))
+        .map(|metadata| system::allocated_bytes(&metadata))
         .sum()
+}
+
+/// A file's path as SQLite takes it in a `file:` name.
+pub(crate) fn uri(path: &Path) -> String {
+    let text = system::uri_path(path).replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{text}")
 }
 
 /// Moves a database and its companions out of the way, to `NAME.damaged-N`, and says where to.
@@ -92,12 +92,14 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn private_folder(folder: &Path, is_ours: fn(&Path) -> Result<bool, OpenError>) -> Result<(), OpenError> {
+/// Whether a folder is known to be a store of ours, or may become one.
+type IsOurs = fn(&Path) -> Result<bool, OpenError>;
+
+fn private_folder(folder: &Path, is_ours: IsOurs) -> Result<(), OpenError> {
     match fs::metadata(folder) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
-            made.map_err(|error| match OpenError::from_io("make", folder, &error) {
+            system::make_folder(folder).map_err(|error| match OpenError::from_io("make", folder, &error) {
                 OpenError::Missing { path } | OpenError::Refused { path } | OpenError::System { path, .. } => {
                     let reason = format!("{error}; choose another folder with `store.path`");
                     OpenError::System { operation: "make", path, reason }
@@ -111,34 +113,7 @@ fn private_folder(folder: &Path, is_ours: fn(&Path) -> Result<bool, OpenError>) 
     if !metadata.is_dir() {
         return Err(OpenError::NotAFolder { path: folder.to_owned() });
     }
-    // What others need, such as /tmp or somebody's home, must not be mended away: it is no place for a store.
-    let not_private = |reason: String, command: &str| OpenError::NotPrivate {
-        path: folder.to_owned(),
-        reason,
-        remedy: if is_ours(folder).unwrap_or(false) {
-            format!("mend it with `{command} {}`, or choose another folder with `store.path`", folder.display())
-        } else {
-            "choose a folder of its own with `store.path`".to_owned()
-        },
-    };
-    let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user {
-        let reason = format!("it belongs to user {}, the watch runs as user {user}", metadata.uid());
-        return Err(not_private(reason, &format!("chown -R {user}")));
-    }
-    let mode = metadata.mode() & 0o777;
-    if mode & 0o022 != 0 {
-        return Err(not_private(format!("others can write to it (mode {mode:03o})"), "chmod 700"));
-    }
-    if mode & 0o077 != 0 && !is_ours(folder)? {
-        // Not made private silently: somebody may have named a folder that others need, such as their home.
-        return Err(not_private(format!("others can read it (mode {mode:03o})"), "chmod 700"));
-    }
-    if mode != FOLDER_MODE {
-        let private = fs::set_permissions(folder, Permissions::from_mode(FOLDER_MODE));
-        private.map_err(|error| OpenError::from_io("make private", folder, &error))?;
-    }
-    Ok(())
+    system::check_private(folder, is_ours)
 }
 
 fn is_ours_or_empty(folder: &Path) -> Result<bool, OpenError> {

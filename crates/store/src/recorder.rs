@@ -150,9 +150,12 @@ impl SqliteRecorder {
         let Some(now_ms) = at_key_ms else { return };
         let open = self.file.as_ref().map(DayFile::day);
         match hot::enforce(&self.log, self.keep, self.max_disk, open, now_ms) {
-            Ok(deleted) => {
-                for found in deleted {
+            Ok(enforced) => {
+                for found in enforced.deleted {
                     tracing::info!(path = %found.path.display(), "deleted a day of the log");
+                }
+                for (found, error) in enforced.refused {
+                    tracing::warn!(path = %found.path.display(), %error, "cannot delete a day of the log now");
                 }
             }
             Err(error) => tracing::warn!(path = %self.log.display(), %error, "cannot delete old days of the log"),

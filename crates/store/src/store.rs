@@ -61,10 +61,9 @@ impl Store {
     /// # Errors
     /// [`OpenError::Locked`] while another watch runs; [`OpenError::NotPrivate`]; [`OpenError::Newer`]; what the disk says.
     pub fn open(folder: &Path, config: &StoreConfig) -> Result<Self, OpenError> {
-        folder::prepare(folder)?;
+        let mut notices: Vec<String> = folder::prepare(folder)?.into_iter().collect();
         let lock = Lock::take(folder)?;
         let guard = SpaceGuard::new(folder);
-        let mut notices = Vec::new();
         let path = folder.join(folder::STATE);
         let host = open_state(&path, &guard, &mut notices)?;
         notices.extend(hot::migrate_all(&folder.join(folder::LOG))?);

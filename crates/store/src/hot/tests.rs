@@ -96,6 +96,21 @@ fn bytes_go_before_age_the_oldest_first_and_the_open_file_never() {
 }
 
 #[test]
+fn a_day_that_cannot_be_deleted_now_costs_no_newer_one() {
+    let folder = tempfile::tempdir().unwrap();
+    // Somebody has it open, on a system where that is in the way: here, it is no file.
+    fs::create_dir(folder.path().join("2026-11-17.db")).unwrap();
+    for name in ["2026-11-18.db", "2026-11-19.db", "2026-11-20.db"] {
+        fs::write(folder.path().join(name), [0; 1_000]).unwrap();
+    }
+    let open = Some(Day::of(1_795_132_800_000));
+    let now_ms = Day::of(1_795_132_800_000).end_ms();
+    let enforced = enforce(folder.path(), Span::from_ms(2 * DAY_MS), Size::from_bytes(9_000), open, now_ms).unwrap();
+    assert_eq!((enforced.deleted.len(), enforced.refused.len()), (1, 1), "{enforced:?}");
+    assert_eq!(names(folder.path()), ["2026-11-17.db", "2026-11-19.db", "2026-11-20.db"]);
+}
+
+#[test]
 fn without_an_open_file_the_newest_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["2026-11-19.db", "2026-11-20.db"] {

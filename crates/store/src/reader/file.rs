@@ -10,6 +10,7 @@ use watchkeeper_core::snapshot::TickFlags;
 use watchkeeper_core::{BootId, Moment, Range};
 
 use crate::error::OpenError;
+use crate::folder;
 use crate::hot::day::{self, SCHEMA};
 
 /// How long a question waits while the watch closes a file, without a deadline of its own.
@@ -116,9 +117,8 @@ impl LogFile {
         let failed = |error: &rusqlite::Error| OpenError::from_sqlite("read", path, error);
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = if immutable {
-            let name = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
             let flags = flags | OpenFlags::SQLITE_OPEN_URI;
-            Connection::open_with_flags(format!("file:{name}?immutable=1"), flags)
+            Connection::open_with_flags(format!("{}?immutable=1", folder::uri(path)), flags)
         } else {
             Connection::open_with_flags(path, flags)
         };

@@ -1,7 +1,6 @@
 //! The contract of the recorder: what is on disk when, and what happens when something is wrong.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -80,7 +79,8 @@ fn a_file_has_the_format_that_the_documentation_promises() {
         assert_eq!(ask::<i64>(&path, &format!("PRAGMA {pragma}")), expected, "{pragma}");
     }
     assert_eq!(ask::<String>(&path, "PRAGMA journal_mode"), "wal");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&fs::metadata(&path).unwrap()) & 0o777, 0o600);
     // Every table is strict.
     let loose = "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND NOT strict \
                  AND name NOT LIKE 'sqlite_%' AND name <> 'refinery_schema_history'";

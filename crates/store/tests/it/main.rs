@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod hot_crash;
+#[cfg(target_os = "linux")] // mounts filesystems
 mod hot_disk;
 mod hot_document;
 mod hot_history;
@@ -11,6 +12,9 @@ mod hot_recorder;
 mod hot_world;
 mod state_child;
 mod state_crash;
+#[cfg(target_os = "linux")] // mounts filesystems
 mod state_disk;
 mod state_folder;
+#[cfg(unix)] // other systems have no owners and modes
+mod state_modes;
 mod state_samples;

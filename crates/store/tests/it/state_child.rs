@@ -2,7 +2,6 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -15,12 +14,21 @@ use crate::state_samples::{opened, row, sent};
 const JOB: &str = "WATCHKEEPER_TEST_JOB";
 const FOLDER: &str = "WATCHKEEPER_TEST_FOLDER";
 
-/// Starts another process of this binary that does `job` with the store in `folder`, under an umask.
-pub fn start(job: &str, folder: &Path, umask: &str) -> Child {
-    let binary = std::env::current_exe().unwrap();
-    Command::new("sh")
-        .args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", umask])
-        .arg(binary)
+/// Starts another process of this binary that does `job` with the store in `folder`.
+pub fn start(job: &str, folder: &Path) -> Child {
+    spawn(Command::new(std::env::current_exe().unwrap()), job, folder)
+}
+
+/// The same under an umask.
+#[cfg(unix)]
+pub fn start_under(umask: &str, job: &str, folder: &Path) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", umask]).arg(std::env::current_exe().unwrap());
+    spawn(shell, job, folder)
+}
+
+fn spawn(mut command: Command, job: &str, folder: &Path) -> Child {
+    command
         .args(["--exact", "state_child::does_its_job", "--quiet"])
         .env(JOB, job)
         .env(FOLDER, folder)
@@ -40,6 +48,7 @@ fn does_its_job() {
             std::thread::sleep(Duration::from_mins(1));
         }
         "commit and send" => commit_and_send(&folder),
+        #[cfg(unix)]
         "look at the modes" => look_at_the_modes(&folder),
         other => panic!("no such job: {other}"),
     }
@@ -67,11 +76,12 @@ fn commit_and_send(folder: &Path) {
     }
 }
 
+#[cfg(unix)]
 fn look_at_the_modes(folder: &Path) {
     let store = Store::open(folder, &StoreConfig::default()).unwrap();
     let mut ledger = store.ledger().unwrap();
     ledger.commit(&[opened(1)], &[row("a")]).unwrap();
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).unwrap()) & 0o777;
     assert_eq!((mode(folder), mode(&folder.join("log"))), (0o700, 0o700));
     let names = ["lock", "reserve", "state.db", "state.db-shm", "state.db-wal"];
     let mut found: Vec<_> = fs::read_dir(folder)

@@ -18,7 +18,7 @@ fn whatever_is_killed_at_whatever_moment_every_message_is_sent_and_no_ticket_is_
     let folder = around.path().join("store");
     let journal = folder.with_extension("journal");
     for kill in 0..KILLS {
-        let mut child = start("commit and send", &folder, "022");
+        let mut child = start("commit and send", &folder);
         let length = || fs::metadata(&journal).map_or(0, |metadata| metadata.len());
         let (begun, before) = (Instant::now(), length());
         if kill % 3 == 0 {
@@ -82,7 +82,7 @@ fn whatever_is_killed_at_whatever_moment_every_message_is_sent_and_no_ticket_is_
 fn a_second_watch_is_refused_with_the_process_id_of_the_first() {
     let around = tempfile::tempdir().unwrap();
     let folder = around.path().join("store");
-    let mut child = start("hold the lock", &folder, "077");
+    let mut child = start("hold the lock", &folder);
     let begun = Instant::now();
     while !folder.join("ready").exists() {
         assert!(begun.elapsed() < Duration::from_mins(1), "the other process did not start");
