@@ -12,8 +12,9 @@ use watchkeeper_core::{Problem, Validate};
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
     /// The folder of the store, an absolute path, e.g. `"/var/lib/watchkeeper"`. It is created if it is missing; nobody
-    /// else may own it or write to it. Default: `/var/lib/watchkeeper` for root, the user's state folder for
-    /// others, on Linux `~/.local/state/watchkeeper`.
+    /// else may own it or write to it. Default: `/var/lib/watchkeeper` for root and the user's state folder for others,
+    /// `~/.local/state/watchkeeper`; on macOS `/Library/Application Support/watchkeeper/state` and the same below the
+    /// user's own `~/Library`; on Windows `%LOCALAPPDATA%\watchkeeper\data`.
     pub path: Option<PathBuf>,
     /// The most that the log may occupy on disk, as a size from `"64MiB"` up, e.g. `"2GiB"`. When it is reached, the
     /// oldest days go first, whatever `retention` says. Default: `"2GiB"`.
@@ -36,6 +37,8 @@ pub struct Retention {
     pub outbox: Span,
 }
 
+/// An absolute path as it is written in a configuration.
+const EXAMPLE_PATH: &str = if cfg!(windows) { r"'C:\watchkeeper'" } else { "\"/var/lib/watchkeeper\"" };
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 const SMALLEST_DISK: Size = Size::from_bytes(64 << 20);
@@ -64,7 +67,7 @@ impl Validate for StoreConfig {
         {
             problems.push(
                 Problem::new("path", "the folder of the store must be an absolute path")
-                    .help("write it from the root, such as \"/var/lib/watchkeeper\""),
+                    .help(format!("write it from the root, such as {EXAMPLE_PATH}")),
             );
         }
         if let Some(path) = &self.path
@@ -72,7 +75,7 @@ impl Validate for StoreConfig {
         {
             problems.push(
                 Problem::new("path", "the folder of the store has control characters in its name")
-                    .help("write a plain path, such as \"/var/lib/watchkeeper\""),
+                    .help(format!("write a plain path, such as {EXAMPLE_PATH}")),
             );
         }
         if self.max_disk < SMALLEST_DISK {
@@ -140,14 +143,15 @@ mod tests {
 
     #[test]
     fn a_folder_whose_name_would_change_a_terminal_is_refused() {
-        let config = StoreConfig { path: Some("/var/\u{1b}[31mred".into()), ..StoreConfig::default() };
+        let path = std::env::temp_dir().join("\u{1b}[31mred");
+        let config = StoreConfig { path: Some(path), ..StoreConfig::default() };
         assert_eq!(key_paths(&config), ["path"]);
     }
 
     #[test]
     fn the_smallest_values_are_allowed() {
         let config = StoreConfig {
-            path: Some("/var/lib/watchkeeper".into()),
+            path: Some(std::env::temp_dir().join("watchkeeper")),
             max_disk: SMALLEST_DISK,
             retention: Retention {
                 hot: Span::from_ms(HOUR_MS),
