@@ -8,7 +8,11 @@
 mod column;
 mod recording;
 mod row;
+mod status_log;
+mod table;
 
 pub use column::{Column, Source, column, columns};
 pub use recording::{Header, Recording, Rows, Spool, SpoolError, spool_path};
 pub use row::{ProcessRow, Row};
+pub use status_log::{StatusLine, StatusLog, StatusLogError};
+pub use table::{Table, TableColumn, TableError, TableProblem, parse_csv, parse_workbook, read_table};
