@@ -10,9 +10,11 @@ mod recording;
 mod row;
 mod status_log;
 mod table;
+mod workbook;
 
 pub use column::{Column, Source, column, columns};
 pub use recording::{Header, Recording, Rows, Spool, SpoolError, spool_path};
 pub use row::{ProcessRow, Row};
 pub use status_log::{StatusLine, StatusLog, StatusLogError};
 pub use table::{Table, TableColumn, TableError, TableProblem, parse_csv, parse_workbook, read_table};
+pub use workbook::{Saved, WorkbookError, write_workbook};

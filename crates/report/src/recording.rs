@@ -23,6 +23,7 @@ use crate::column::columns;
 use crate::row::Row;
 
 pub use error::SpoolError;
+pub(crate) use error::is_full;
 pub use spool::Spool;
 
 use lines::Lines;
