@@ -2,7 +2,8 @@
 //! and messages.
 //!
 //! A store is a folder that one watch at a time owns: `lock`, `state.db`, `reserve` and `log/YYYY-MM-DD.db`. [`Store`]
-//! opens it and hands out the writers; [`Reader`] reads the log beside a running watch.
+//! opens it and hands out the writers; [`Reader`] reads the log beside a running watch. [`Sink`] writes files for other
+//! programs.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod reader;
 mod recorder;
 mod reserve;
 mod schema;
+mod sink;
 mod state;
 mod store;
 
@@ -22,5 +24,6 @@ pub use config::{Retention, StoreConfig};
 pub use error::OpenError;
 pub use reader::Reader;
 pub use recorder::SqliteRecorder;
+pub use sink::{Sink, SinkConfig, SinkError, SinkFormat, SinkMode, SinkOrigin, UserName, Written, validate_sinks};
 pub use state::{Pruned, SqliteLedger, message_state};
 pub use store::{HeldHealth, Store, StoreHealth};

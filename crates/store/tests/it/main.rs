@@ -10,6 +10,9 @@ mod hot_history;
 mod hot_rebuild;
 mod hot_recorder;
 mod hot_world;
+mod sink;
+#[cfg(target_os = "linux")] // mounts filesystems
+mod sink_file;
 mod state_child;
 mod state_crash;
 #[cfg(target_os = "linux")] // mounts filesystems

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
+use watchkeeper_core::Recorder;
 use watchkeeper_core::port::Ledger;
-use watchkeeper_store::{Store, StoreConfig};
+use watchkeeper_store::{SinkFormat, Store, StoreConfig};
 
+use crate::hot_world::{TEN, plain};
 use crate::state_samples::{opened, row, sent};
 
 const JOB: &str = "WATCHKEEPER_TEST_JOB";
@@ -50,6 +52,8 @@ fn does_its_job() {
         "commit and send" => commit_and_send(&folder),
         #[cfg(unix)]
         "look at the modes" => look_at_the_modes(&folder),
+        "sink csv" => write_files(SinkFormat::Csv, &folder),
+        "sink jsonl" => write_files(SinkFormat::Jsonl, &folder),
         other => panic!("no such job: {other}"),
     }
 }
@@ -77,6 +81,14 @@ fn commit_and_send(folder: &Path) {
 }
 
 #[cfg(unix)]
+/// Writes batches of a sink as fast as it can until it is killed.
+fn write_files(format: SinkFormat, folder: &Path) {
+    let mut sink = crate::sink::open(&crate::sink::config(format, folder));
+    for second in 0.. {
+        sink.record(&plain(TEN + second * 1_000, 400)).unwrap();
+    }
+}
+
 fn look_at_the_modes(folder: &Path) {
     let store = Store::open(folder, &StoreConfig::default()).unwrap();
     let mut ledger = store.ledger().unwrap();

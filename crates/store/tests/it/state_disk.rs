@@ -13,12 +13,12 @@ use watchkeeper_store::{OpenError, Reader, Store, StoreConfig};
 use crate::state_samples::{opened, row, sent};
 
 /// A mounted folder, unmounted when dropped.
-struct Mounted {
+pub struct Mounted {
     folder: TempDir,
 }
 
 impl Mounted {
-    fn tmpfs(options: &std::ffi::CStr) -> Self {
+    pub fn tmpfs(options: &std::ffi::CStr) -> Self {
         let folder = tempfile::tempdir().unwrap();
         mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), options)
             .expect("this test mounts a filesystem and must run as root");
@@ -32,7 +32,7 @@ impl Mounted {
         Self { folder }
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -44,7 +44,7 @@ impl Drop for Mounted {
 }
 
 /// Writes a file until nothing fits any more, not even a byte.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     let mut file = File::options().append(true).create(true).open(path).unwrap();
     for size in [1 << 20, 4096, 1] {
         let block = vec![7_u8; size];
