@@ -37,7 +37,7 @@ impl Cell {
 
     /// Local wall time, cut to whole seconds as everywhere else unless milliseconds matter.
     pub(super) fn time(ts_ms: i64, zone: &TimeZone, has_ms: bool) -> Self {
-        let shown_ms = if has_ms { ts_ms } else { ts_ms.div_euclid(1_000) * 1_000 };
+        let shown_ms = if has_ms { ts_ms } else { ts_ms.saturating_sub(ts_ms.rem_euclid(1_000)) };
         civil(shown_ms, zone).and_then(serial).map_or(Self::Empty, Self::Number)
     }
 }
