@@ -356,7 +356,7 @@ fn damage_is_described() {
         (
             "a contamination of nearly all",
             changed("\"0.1\"", "\"0.9\""),
-            "its header cannot be read, line 1 column 758".to_owned(),
+            "its header cannot be read, line 1 column 741".to_owned(),
         ),
         (
             "all flagged",
