@@ -15,6 +15,7 @@ mod fallback;
 #[cfg(target_os = "linux")]
 mod linux;
 mod names;
+mod own;
 mod program;
 mod redact;
 
@@ -27,6 +28,7 @@ pub use error::CollectError;
 #[cfg(target_os = "linux")]
 pub use linux::Linux;
 pub use names::{host_name, user_name};
+pub use own::{OwnUse, own_use};
 
 /// One way of reading this machine.
 pub trait Collector: Send {

@@ -18,15 +18,12 @@ mod report;
 mod stage;
 mod test_message;
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle as SignalHandle, Signals};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use watchkeeper_analyze::Analyzer;
@@ -41,6 +38,7 @@ use crate::health::{Health, locked};
 use crate::mailbox::Mailbox;
 use crate::paths::control_socket;
 use crate::settings::Settings;
+use crate::signals::{self, Event, Events};
 
 use analyst::{Analyst, Command};
 use console::Console;
@@ -85,14 +83,14 @@ struct Current {
     tier: &'static str,
 }
 
-/// Watches until SIGTERM, SIGINT or Ctrl+C. `reload` makes the settings anew, for SIGHUP.
+/// Watches until it is told to end. `reload` makes the settings anew, when it is told to.
 pub fn watch(
     settings: Settings,
     state_folder: PathBuf,
     reload: impl Fn() -> Result<Settings, ConfigError>,
 ) -> anyhow::Result<()> {
     // Signals are caught before anything is written, so that an early Ctrl+C ends as cleanly as a late one.
-    let mut signals = catch_signals().context("cannot catch signals")?;
+    let events = Events::catch().context("cannot catch signals")?;
     // Whatever can be refused comes before anything runs; what was made until then goes with its value.
     let store = Arc::new(Store::open(&state_folder, &settings.config.store)?);
     let mut server = Server::bind(control_socket(&state_folder))?;
@@ -124,19 +122,16 @@ pub fn watch(
         store,
         store_questions: Arc::default(),
     });
-    let (console, printer) = Console::start(settings.zone.clone(), &signals.handle())?;
+    let (console, printer) = Console::start(settings.zone.clone(), &events.handle())?;
     console.print(&banner::banner(&app, &settings, &first, &console));
     let stages =
-        app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &signals.handle())?;
+        app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &events.handle())?;
     server.serve({
         let app = Arc::clone(&app);
         move |request| app.answer(request)
     })?;
-    for signal in &mut signals {
-        match signal {
-            SIGHUP => app.reload(&reload),
-            _ => break,
-        }
+    while events.next() == Some(Event::Reload) {
+        app.reload(&reload);
     }
     tracing::info!("ending: what waits is written down");
     let ended = app.stop(stages);
@@ -147,18 +142,6 @@ pub fn watch(
     // Last, for a disk that hangs would not let go of the file either.
     drop(server);
     ended
-}
-
-/// Catches what ends the watch and what makes it reload. While it ends, Ctrl+C ends it at once, whatever it is busy with.
-/// A further SIGTERM does not: supervisors send it twice (to a process and to its group), and the end has its deadline.
-fn catch_signals() -> io::Result<Signals> {
-    let is_ending = Arc::new(AtomicBool::new(false));
-    // In this order: the first signal finds that it is not ending yet.
-    signal_hook::flag::register_conditional_default(SIGINT, Arc::clone(&is_ending))?;
-    for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&is_ending))?;
-    }
-    Signals::new([SIGTERM, SIGINT, SIGHUP])
 }
 
 /// What the stages are made of.
@@ -179,7 +162,7 @@ struct Stages {
 }
 
 impl App {
-    fn start(&self, settings: &Arc<Settings>, parts: Parts, signals: &SignalHandle) -> anyhow::Result<Stages> {
+    fn start(&self, settings: &Arc<Settings>, parts: Parts, events: &signals::Handle) -> anyhow::Result<Stages> {
         let Parts { collector, first, ledger, state, recorder, console } = parts;
         for notice in self.store.notices() {
             tracing::warn!("{notice}");
@@ -207,9 +190,9 @@ impl App {
         let (recorder_mail, analyst_mail) = (Arc::clone(&self.recorder), Arc::clone(&self.analyst));
         let health = Arc::clone(&self.health);
         Ok(Stages {
-            recorder: Stage::start("recorder", signals, move || recorder::run(recorder, &recorder_mail, &health))?,
-            analyst: Stage::start("analyst", signals, move || analyst.run(&analyst_mail))?,
-            reader: Stage::start("reader", signals, move || reader.run(first))?,
+            recorder: Stage::start("recorder", events, move || recorder::run(recorder, &recorder_mail, &health))?,
+            analyst: Stage::start("analyst", events, move || analyst.run(&analyst_mail))?,
+            reader: Stage::start("reader", events, move || reader.run(first))?,
         })
     }
 

@@ -1,12 +1,15 @@
-//! The control socket: commands that change or ask the running watch, as lines of JSON over a private Unix socket.
+//! The control socket: commands that change or ask the running watch, as lines of JSON over a private Unix socket, or a
+//! private named pipe on Windows.
 //!
-//! One request a connection, one answer. Only the user who runs the watch, and root, are answered.
+//! One request a connection, one answer. Only the user who runs the watch, and root, are answered; on Windows SYSTEM and
+//! Administrators.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +17,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+#[cfg(unix)]
+use self::unix as system;
+#[cfg(windows)]
+use self::windows as system;
 use crate::health::Report;
+use system::{Call, Listener};
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,8 +72,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Calls that are answered at the same time.
 const MOST_CALLS: usize = 32;
-/// Longest path that the kernel takes for a Unix socket, bytes.
-const LONGEST_SOCKET_PATH: usize = 107;
 
 impl Request {
     /// How long the caller waits for the answer: longer than the watch takes to give one.
@@ -77,11 +83,16 @@ impl Request {
     }
 }
 
-/// The control socket. Callers wait until [`Server::serve`] begins; the socket file is removed on drop.
+/// Where the watch of the store in this folder is asked: a socket in it, on Windows a pipe named after it.
+pub fn address(state_folder: &Path) -> PathBuf {
+    system::address(state_folder)
+}
+
+/// The control socket. Callers wait until [`Server::serve`] begins; a socket file is removed on drop.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
-    listener: Option<UnixListener>,
+    listener: Option<Listener>,
 }
 
 impl Server {
@@ -90,17 +101,7 @@ impl Server {
     /// The caller has opened the store around it: its folder is private, and because its lock is held, a socket that is
     /// already there is left over from a watch that was killed.
     pub fn bind(path: PathBuf) -> anyhow::Result<Self> {
-        let shown = path.display().to_string();
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("cannot remove the old control socket {shown}"));
-            }
-            _ => {}
-        }
-        let bound = with_short_path(&path, |short| UnixListener::bind(short));
-        let listener = bound.with_context(|| format!("cannot make the control socket {shown}"))?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600))
-            .with_context(|| format!("cannot protect the control socket {shown}"))?;
+        let listener = Listener::bind(&path)?;
         Ok(Self { path, listener: Some(listener) })
     }
 
@@ -118,19 +119,19 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        system::remove(&self.path);
     }
 }
 
 /// A thread for each caller: a slow one delays nobody.
-fn accept<F>(listener: &UnixListener, handle: &Arc<F>)
+fn accept<F>(listener: &Listener, handle: &Arc<F>)
 where
     F: Fn(Request) -> Answer + Send + Sync + 'static,
 {
     let calls = Arc::new(());
-    for stream in listener.incoming() {
-        let stream = match stream {
-            Ok(stream) => stream,
+    loop {
+        let mut caller = match listener.accept() {
+            Ok(caller) => caller,
             Err(error) => {
                 tracing::warn!("cannot take a control call: {error}");
                 std::thread::sleep(ACCEPT_PAUSE);
@@ -143,7 +144,7 @@ where
         }
         let (handle, call) = (Arc::clone(handle), Arc::clone(&calls));
         let spawned = std::thread::Builder::new().name("control-call".to_owned()).spawn(move || {
-            if let Err(error) = answer(&stream, handle.as_ref()) {
+            if let Err(error) = answer(&mut caller, handle.as_ref()) {
                 tracing::debug!("control call failed: {error:#}");
             }
             drop(call);
@@ -154,29 +155,27 @@ where
     }
 }
 
-fn answer(stream: &UnixStream, handle: &dyn Fn(Request) -> Answer) -> anyhow::Result<()> {
-    let peer = rustix::net::sockopt::socket_peercred(stream).context("who is calling?")?;
-    let answer = if peer.uid.is_root() || peer.uid == rustix::process::geteuid() {
-        match serde_json::from_slice(&read_line(stream, LONGEST_REQUEST, Instant::now() + PATIENCE)?) {
+fn answer(caller: &mut Call, handle: &dyn Fn(Request) -> Answer) -> anyhow::Result<()> {
+    let answer = if caller.is_trusted().context("who is calling?")? {
+        match serde_json::from_slice(&read_line(caller, LONGEST_REQUEST, Instant::now() + PATIENCE)?) {
             Ok(request) => handle(request),
             Err(error) => Answer::Error(format!("the running watch does not understand this request: {error}")),
         }
     } else {
         Answer::Error("only the user who runs the watch, and root, are answered".to_owned())
     };
-    write_line(stream, &answer)
+    write_line(caller, &answer)
 }
 
-fn write_line(mut stream: &UnixStream, line: &impl Serialize) -> anyhow::Result<()> {
+fn write_line(call: &mut Call, line: &impl Serialize) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(&line)?;
+    call.send(&line, PATIENCE)?;
     Ok(())
 }
 
 /// Reads to the end of the line or of the stream. The deadline is for all of it: a byte now and then does not extend it.
-fn read_line(mut stream: &UnixStream, longest: usize, until: Instant) -> io::Result<Vec<u8>> {
+fn read_line(call: &mut Call, longest: usize, until: Instant) -> io::Result<Vec<u8>> {
     let mut line = Vec::new();
     let mut part = [0; 4_096];
     while line.len() <= longest {
@@ -184,8 +183,7 @@ fn read_line(mut stream: &UnixStream, longest: usize, until: Instant) -> io::Res
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        stream.set_read_timeout(Some(left))?;
-        match stream.read(&mut part) {
+        match call.receive(&mut part, left) {
             Ok(0) => return Ok(line),
             Ok(count) => {
                 line.extend_from_slice(&part[..count]);
@@ -201,29 +199,13 @@ fn read_line(mut stream: &UnixStream, longest: usize, until: Instant) -> io::Res
     Err(io::Error::new(io::ErrorKind::InvalidData, "the line is too long"))
 }
 
-/// Hands over a path to the socket that the kernel takes: where its own is too long, one through a handle of its folder.
-fn with_short_path<T>(path: &Path, run: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return run(path) };
-    if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
-        return run(path);
-    }
-    let folder = fs::File::open(folder)?;
-    run(&Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name))
-}
-
 /// Asks the running watch. `None` if no watch answers at this socket.
 pub fn ask(socket: &Path, request: &Request) -> anyhow::Result<Option<Answer>> {
-    let stream = match with_short_path(socket, |short| UnixStream::connect(short)) {
-        Ok(stream) => stream,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
-        }
-        Err(error) => {
-            return Err(error).with_context(|| format!("cannot reach the running watch at {}", socket.display()));
-        }
-    };
-    write_line(&stream, request).context("the running watch did not take the request")?;
-    let reply = read_line(&stream, LONGEST_ANSWER, Instant::now() + request.patience())
+    let connected = system::connect(socket);
+    let reached = connected.with_context(|| format!("cannot reach the running watch at {}", socket.display()))?;
+    let Some(mut call) = reached else { return Ok(None) };
+    write_line(&mut call, request).context("the running watch did not take the request")?;
+    let reply = read_line(&mut call, LONGEST_ANSWER, Instant::now() + request.patience())
         .context("the running watch did not answer")?;
     if reply.is_empty() {
         anyhow::bail!("the running watch did not answer; it has just ended, or is answering many others");

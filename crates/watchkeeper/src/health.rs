@@ -217,9 +217,9 @@ pub struct OutboxReport {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct OwnUse {
     /// CPU time since the start, milliseconds.
-    pub cpu_ms: u64,
+    pub cpu_ms: Option<u64>,
     /// Mean share of one core since the start.
-    pub cores: f64,
+    pub cores: Option<f64>,
     /// Resident memory, bytes.
     pub resident_bytes: Option<u64>,
 }

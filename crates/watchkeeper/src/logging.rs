@@ -1,8 +1,8 @@
 //! Messages of the program itself: standard error as text or JSON, or the systemd journal with its priorities.
 
 use std::io::IsTerminal;
-use std::os::fd::AsFd;
 
+#[cfg(unix)]
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -39,14 +39,24 @@ fn filter(level: LevelFilter) -> Targets {
 }
 
 /// The journal, if standard error is connected to it: systemd names the socket's device and inode.
+#[cfg(unix)]
 fn journal() -> Option<tracing_journald::Layer> {
+    use std::os::fd::AsFd;
+
     let stream = std::env::var("JOURNAL_STREAM").ok()?;
     let stat = rustix::fs::fstat(std::io::stderr().as_fd()).ok()?;
     let journal = (stream == format!("{}:{}", stat.st_dev, stat.st_ino)).then(tracing_journald::layer)?.ok()?;
     Some(journal.with_priority_mappings(priorities()))
 }
 
+/// There is none.
+#[cfg(not(unix))]
+fn journal() -> Option<Box<dyn Layer<Registry> + Send + Sync>> {
+    None
+}
+
 /// `info` and `debug` are the journal's own words for these levels; the library's default is one step graver.
+#[cfg(unix)]
 fn priorities() -> PriorityMappings {
     PriorityMappings { info: Priority::Informational, debug: Priority::Debug, ..PriorityMappings::new() }
 }
@@ -70,6 +80,7 @@ mod tests {
         assert!(!quiet.would_enable("watchkeeper::app", &Level::WARN));
     }
 
+    #[cfg(unix)]
     #[test]
     fn levels_have_the_journals_own_priorities() {
         let priorities = priorities();

@@ -1,13 +1,89 @@
-//! What ends a command that runs on: Ctrl+C, and what supervisors send.
+//! What ends the program from outside, and what makes the watch reload: signals on Unix systems, events of the console and
+//! of the session on Windows.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+#[cfg(unix)]
+use self::unix as system;
+#[cfg(windows)]
+use self::windows as system;
 
-/// Knows whether the command is to end. From the first Ctrl+C on; a second one ends the program at once.
+/// What the watch is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// End cleanly.
+    End,
+    /// Take on the configuration anew. Never on Windows.
+    Reload,
+}
+
+/// Who catches signals: what a second one does while the first one is obeyed is not the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// The watch: a second Ctrl+C ends it at once. A second SIGTERM does not: supervisors send it twice (to a process and
+    /// to its group), and the end has its deadline.
+    Watch,
+    /// A command in the foreground: whatever comes second ends it at once. SIGHUP means nothing to it and ends it.
+    Command,
+}
+
+/// What comes from outside while the watch runs.
+#[derive(Debug)]
+pub struct Events {
+    told: Receiver<Option<Event>>,
+    handle: Handle,
+}
+
+/// Ends the wait for events from inside.
+#[derive(Clone, Debug)]
+pub struct Handle(Sender<Option<Event>>);
+
+impl Events {
+    /// Catches what ends the watch and what makes it reload, from now on. While it ends, Ctrl+C ends it at once, whatever
+    /// it is busy with.
+    pub fn catch() -> io::Result<Self> {
+        let events = Self::within();
+        let tell = events.handle.0.clone();
+        system::catch(Caller::Watch, move |event| {
+            // Nobody listens any more when the watch has ended.
+            let _ = tell.send(Some(event));
+        })?;
+        Ok(events)
+    }
+
+    /// Nothing from outside.
+    fn within() -> Self {
+        let (tell, told) = channel();
+        Self { told, handle: Handle(tell) }
+    }
+
+    /// What ends the wait from inside.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Waits for what comes next; `None` once it was closed from inside.
+    pub fn next(&self) -> Option<Event> {
+        self.told.recv().ok().flatten()
+    }
+}
+
+impl Handle {
+    /// Ends the wait.
+    pub fn close(&self) {
+        let _ = self.0.send(None);
+    }
+}
+
+/// Knows whether a command in the foreground is to end. From the first Ctrl+C on; a second one ends the program at once.
 #[derive(Clone, Debug)]
 pub struct Ending(Arc<State>);
 
@@ -18,22 +94,11 @@ struct State {
 }
 
 impl Ending {
-    /// Catches Ctrl+C and SIGTERM from now on.
+    /// Catches Ctrl+C and what supervisors send from now on.
     pub fn catch() -> io::Result<Self> {
         let ending = Self(Arc::default());
-        let is_ending = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        // In this order: the first signal finds that it is not ending yet.
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&is_ending))?;
-            signal_hook::flag::register(signal, Arc::clone(&is_ending))?;
-        }
-        let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let told = ending.clone();
-        std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            if signals.forever().next().is_some() {
-                told.end();
-            }
-        })?;
+        system::catch(Caller::Command, move |_| told.end())?;
         Ok(ending)
     }
 
@@ -62,9 +127,14 @@ impl Ending {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use std::time::Duration;
+
+    /// Events that only a test tells.
+    pub fn silence() -> Events {
+        Events::within()
+    }
 
     #[test]
     fn a_wait_ends_when_it_is_due_or_told_to() {
@@ -75,5 +145,15 @@ mod tests {
         assert!(ending.wait(Instant::now() + Duration::from_hours(1)));
         assert!(ending.is_ending());
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn events_come_in_their_order_until_they_are_closed_from_inside() {
+        let events = silence();
+        for event in [Event::Reload, Event::End] {
+            events.handle.0.send(Some(event)).unwrap();
+        }
+        events.handle().close();
+        assert_eq!([events.next(), events.next(), events.next()], [Some(Event::Reload), Some(Event::End), None]);
     }
 }

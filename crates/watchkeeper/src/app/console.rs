@@ -4,11 +4,11 @@ use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use jiff::tz::TimeZone;
-use signal_hook::iterator::Handle;
 use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit};
 use watchkeeper_core::{Change, Gap, Incident, IncidentEvent, Severity};
 
 use super::stage::Stage;
+use crate::signals::Handle;
 
 /// Texts that wait while standard output takes none: a terminal that is paused, a pipe that nobody reads.
 const MOST_WAITING: usize = 256;
@@ -24,11 +24,11 @@ pub struct Console {
 impl Console {
     /// Local times in this zone; colours only where a terminal looks on and `NO_COLOR` is not set. The stage ends when the
     /// last clone is gone and everything is written.
-    pub fn start(zone: TimeZone, signals: &Handle) -> anyhow::Result<(Self, Stage)> {
+    pub fn start(zone: TimeZone, events: &Handle) -> anyhow::Result<(Self, Stage)> {
         let colour =
             std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         let (texts, waiting) = sync_channel::<String>(MOST_WAITING);
-        let stage = Stage::start("console", signals, move || {
+        let stage = Stage::start("console", events, move || {
             for text in waiting {
                 let mut stdout = std::io::stdout().lock();
                 let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

@@ -86,15 +86,13 @@ fn ask_store(store: &Arc<Store>, open: &Arc<AtomicUsize>) -> Option<(StoreHealth
     answer.recv_timeout(STORE_PATIENCE).ok()
 }
 
-/// CPU time of this process by its own clock, and its resident memory where the kernel tells.
+/// What the watch itself takes, on average over its age.
 fn own_use(age: Duration) -> OwnUse {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let cpu_ms = (time.tv_sec * 1_000 + time.tv_nsec / 1_000_000).max(0) as u64;
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let resident = pages.and_then(|text| text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok());
+    let own = watchkeeper_collect::own_use();
+    let cores = |cpu_ms: u64| cpu_ms as f64 / 1_000.0 / age.as_secs_f64();
     OwnUse {
-        cpu_ms,
-        cores: if age.is_zero() { 0.0 } else { cpu_ms as f64 / 1_000.0 / age.as_secs_f64() },
-        resident_bytes: resident.map(|pages| pages * rustix::param::page_size() as u64),
+        cpu_ms: own.cpu_ms,
+        cores: own.cpu_ms.filter(|_| !age.is_zero()).map(cores),
+        resident_bytes: own.resident_bytes,
     }
 }

@@ -4,7 +4,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use signal_hook::iterator::Handle;
+
+use crate::signals::Handle;
 
 /// How often it is looked whether a stage has ended.
 const LOOK: Duration = Duration::from_millis(5);
@@ -15,7 +16,7 @@ pub struct Stage {
     thread: JoinHandle<()>,
 }
 
-/// Ends the wait for signals, and with it the watch, when a stage is over: at the end, or by a defect. A watch without one of
+/// Ends the wait for events, and with it the watch, when a stage is over: at the end, or by a defect. A watch without one of
 /// its stages would look alive and see nothing.
 struct Alarm(Handle);
 
@@ -26,9 +27,9 @@ impl Drop for Alarm {
 }
 
 impl Stage {
-    /// Starts a thread. `signals` is closed when it ends.
-    pub fn start(name: &'static str, signals: &Handle, run: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
-        let alarm = Alarm(signals.clone());
+    /// Starts a thread. `events` is closed when it ends.
+    pub fn start(name: &'static str, events: &Handle, run: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
+        let alarm = Alarm(events.clone());
         let builder = std::thread::Builder::new().name(name.to_owned());
         let thread = builder.spawn(move || {
             let _alarm = alarm;
@@ -59,34 +60,33 @@ impl Stage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use signal_hook::consts::SIGUSR2;
-    use signal_hook::iterator::Signals;
+    use crate::signals::tests::silence;
 
     fn far() -> Instant {
         Instant::now() + Duration::from_secs(30)
     }
 
     #[test]
-    fn a_defect_of_a_stage_ends_the_wait_for_signals_and_is_named() {
-        let mut signals = Signals::new([SIGUSR2]).unwrap();
-        let stage = Stage::start("broken", &signals.handle(), || panic!("on purpose")).unwrap();
-        assert_eq!(signals.forever().next(), None);
+    fn a_defect_of_a_stage_ends_the_wait_for_events_and_is_named() {
+        let events = silence();
+        let stage = Stage::start("broken", &events.handle(), || panic!("on purpose")).unwrap();
+        assert_eq!(events.next(), None);
         let error = stage.join(far()).unwrap_err().to_string();
         assert_eq!(error, "the broken ended with a defect; please report it");
     }
 
     #[test]
     fn a_stage_that_does_not_end_is_left_behind() {
-        let signals = Signals::new([SIGUSR2]).unwrap();
+        let events = silence();
         let (end, wait) = std::sync::mpsc::channel::<()>();
-        let stage = Stage::start("slow", &signals.handle(), move || {
+        let stage = Stage::start("slow", &events.handle(), move || {
             let _ = wait.recv();
         })
         .unwrap();
         let error = stage.join(Instant::now()).unwrap_err().to_string();
         assert!(error.starts_with("the slow did not end in time"), "{error}");
         drop(end);
-        let stage = Stage::start("quick", &signals.handle(), || ()).unwrap();
+        let stage = Stage::start("quick", &events.handle(), || ()).unwrap();
         stage.join(far()).unwrap();
     }
 }

@@ -164,7 +164,8 @@ fn running(report: &Report, zone: &TimeZone) -> String {
     }
     let own = &report.own;
     let memory = own.resident_bytes.map_or(String::new(), |resident| format!(", {} resident", bytes(resident)));
-    line("own use", format!("{} of one core on average{memory}", Unit::Ratio.show(own.cores)));
+    let cores = own.cores.map(|cores| format!("{} of one core on average", Unit::Ratio.show(cores)));
+    line("own use", format!("{}{memory}", cores.as_deref().unwrap_or("CPU time unknown")));
     line("control", report.control_socket.clone());
     text
 }
@@ -246,7 +247,7 @@ impl Stopped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{ChannelReport, OpenIncident, OutboxReport, sample_report, troubles};
+    use crate::health::{ChannelReport, OpenIncident, OutboxReport, OwnUse, sample_report, troubles};
 
     #[test]
     fn without_a_watch_the_log_is_described() {
@@ -288,6 +289,7 @@ mod tests {
         report.channels.insert("mail".to_owned(), failing);
         report.channels.insert("other".to_owned(), ChannelReport::default());
         report.outbox = Some(OutboxReport { pending: 2, sent: 1, ..OutboxReport::default() });
+        report.own = OwnUse { cpu_ms: Some(1_200), cores: Some(0.004), resident_bytes: Some(21 << 20) };
         report.troubles = troubles(&report);
         assert_eq!(with_level(&report).unwrap()["level"], "warning");
         insta::assert_snapshot!(running(&report, &TimeZone::UTC), @r"
@@ -302,7 +304,7 @@ mod tests {
         messages      1 sent, 2 waiting, 0 undeliverable
                       mail: failing since 2027-01-15 08:04:30: connection\u{1b}refused
                       other: nothing sent yet
-        own use       0.0 % of one core on average
+        own use       0.4 % of one core on average, 21.0 MiB resident
         control       /state/control.sock
         ");
     }
@@ -320,6 +322,7 @@ mod tests {
             "log           /state: size unknown",
             "messages      unknown",
             "              critical: the store in /state does not answer",
+            "own use       CPU time unknown",
         ] {
             assert!(text.lines().any(|one| one == line), "{line:?} is not in\n{text}");
         }

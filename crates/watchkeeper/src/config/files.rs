@@ -9,6 +9,7 @@ use watchkeeper_core::text::clean;
 use super::diagnostic::ConfigError;
 use super::load::SourceFile;
 use super::safety;
+use crate::paths;
 
 /// Name of the file in the platform's folders.
 pub const FILE_NAME: &str = "watchkeeper.toml";
@@ -45,17 +46,8 @@ pub fn candidate(config: Option<&Path>) -> Option<(PathBuf, Reason)> {
     match (config, variable) {
         (Some(path), _) => Some((path.to_owned(), Reason::Flag)),
         (None, Some(variable)) => Some((variable, Reason::Variable)),
-        (None, None) => platform_folder().map(|folder| (folder.join(FILE_NAME), Reason::Platform)),
+        (None, None) => paths::config_folder().map(|folder| (folder.join(FILE_NAME), Reason::Platform)),
     }
-}
-
-/// Where the platform keeps configuration: `/etc/watchkeeper` for root, the user's own folder for others.
-fn platform_folder() -> Option<PathBuf> {
-    #[cfg(unix)]
-    if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/etc/watchkeeper"));
-    }
-    directories::ProjectDirs::from("", "", "watchkeeper").map(|project| project.config_dir().to_owned())
 }
 
 /// Reads the file that counts; `None` if the default one does not exist.

@@ -16,7 +16,7 @@ pub struct Refusal {
 /// the opened file, so that nobody can swap it in between.
 pub fn refuse_writable(path: &Path, metadata: &Metadata, what: &str) -> Result<(), Refusal> {
     #[cfg(unix)]
-    if rustix::process::geteuid().is_root() {
+    if crate::paths::is_root() {
         return unix::refuse_writable(path, metadata, what);
     }
     let _ = (path, metadata, what);

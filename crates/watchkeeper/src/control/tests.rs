@@ -1,4 +1,4 @@
-//! Over real sockets.
+//! Over real sockets and pipes.
 
 use super::*;
 
@@ -8,50 +8,46 @@ fn serving(path: &Path, handle: impl Fn(Request) -> Answer + Send + Sync + 'stat
     server
 }
 
+fn call(path: &Path) -> Call {
+    system::connect(path).unwrap().expect("somebody listens")
+}
+
 #[test]
-fn a_request_is_answered_over_a_private_socket_that_goes_with_the_server() {
+fn requests_are_answered_one_after_the_other_also_long_ones() {
     let folder = tempfile::tempdir().unwrap();
-    let long = folder.path().join("x".repeat(200));
-    fs::create_dir(&long).unwrap();
-    for folder in [folder.path(), &long] {
-        let path = folder.join("control.sock");
-        fs::write(&path, "left over").unwrap();
-        let server = serving(&path, |request| Answer::Error(format!("{request:?}")));
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let path = address(folder.path());
+    let long = "x".repeat(1 << 20);
+    let answered = long.clone();
+    let _server = serving(&path, move |request| Answer::Error(format!("{request:?}{answered}")));
+    for _ in 0..3 {
         let answer = ask(&path, &Request::Status).unwrap();
-        assert!(matches!(answer, Some(Answer::Error(text)) if text == "Status"));
-        drop(server);
-        assert!(!path.exists());
+        assert!(matches!(answer, Some(Answer::Error(text)) if text == format!("Status{long}")));
     }
 }
 
 #[test]
 fn a_line_that_is_no_request_gets_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("control.sock");
+    let path = address(folder.path());
     let _server = serving(&path, |_| Answer::Error("handled".to_owned()));
-    let mut stream = UnixStream::connect(&path).unwrap();
-    stream.write_all(b"{\"reboot\":{}}\n").unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).unwrap();
+    let mut call = call(&path);
+    call.send(b"{\"reboot\":{}}\n", PATIENCE).unwrap();
+    let reply = String::from_utf8(read_line(&mut call, LONGEST_ANSWER, far()).unwrap()).unwrap();
     assert!(reply.contains("does not understand"), "{reply}");
 }
 
 #[test]
 fn nobody_at_the_socket_is_no_error() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("control.sock");
-    assert!(ask(&path, &Request::Status).unwrap().is_none());
-    drop(UnixListener::bind(&path).unwrap());
-    assert!(ask(&path, &Request::Status).unwrap().is_none());
+    assert!(ask(&address(folder.path()), &Request::Status).unwrap().is_none());
 }
 
 #[test]
 fn a_watch_that_ends_without_an_answer_is_said_to() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("control.sock");
-    let listener = UnixListener::bind(&path).unwrap();
-    let ends = std::thread::spawn(move || listener.accept().map(|(stream, _)| read_line(&stream, 100, far())));
+    let path = address(folder.path());
+    let listener = Listener::bind(&path).unwrap();
+    let ends = std::thread::spawn(move || listener.accept().map(|mut call| read_line(&mut call, 100, far())));
     let answer = ask(&path, &Request::Status).unwrap_err().to_string();
     assert!(answer.contains("it has just ended"), "{answer}");
     ends.join().unwrap().unwrap().unwrap();
@@ -60,9 +56,9 @@ fn a_watch_that_ends_without_an_answer_is_said_to() {
 #[test]
 fn callers_who_say_nothing_do_not_occupy_the_watch_for_ever() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("control.sock");
+    let path = address(folder.path());
     let _server = serving(&path, |_| Answer::Error("handled".to_owned()));
-    let silent: Vec<UnixStream> = (0..MOST_CALLS).map(|_| UnixStream::connect(&path).unwrap()).collect();
+    let silent: Vec<Call> = (0..MOST_CALLS).map(|_| call(&path)).collect();
     let turned_away = ask(&path, &Request::Status);
     assert!(turned_away.is_err(), "{turned_away:?}");
     drop(silent);
@@ -74,14 +70,26 @@ fn callers_who_say_nothing_do_not_occupy_the_watch_for_ever() {
 
 #[test]
 fn a_line_has_an_end_in_bytes_and_in_time() {
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
-    theirs.write_all(b"12345").unwrap();
-    assert_eq!(read_line(&ours, 4, far()).unwrap_err().kind(), io::ErrorKind::InvalidData);
-    theirs.write_all(b"1").unwrap();
-    let over = Instant::now();
-    assert_eq!(read_line(&ours, 4, over).unwrap_err().kind(), io::ErrorKind::TimedOut);
-    theirs.write_all(b"2\n3").unwrap();
-    assert_eq!(read_line(&ours, 4, far()).unwrap(), b"12");
+    let folder = tempfile::tempdir().unwrap();
+    let path = address(folder.path());
+    let listener = Listener::bind(&path).unwrap();
+    let (told, tell) = std::sync::mpsc::channel::<&[u8]>();
+    let calling = std::thread::spawn(move || {
+        let mut theirs = call(&path);
+        for bytes in tell {
+            theirs.send(bytes, PATIENCE).unwrap();
+        }
+    });
+    let mut ours = listener.accept().unwrap();
+    told.send(b"12345").unwrap();
+    assert_eq!(read_line(&mut ours, 4, far()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    assert_eq!(read_line(&mut ours, 4, Instant::now()).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    let soon = Instant::now() + Duration::from_millis(20);
+    assert_eq!(read_line(&mut ours, 4, soon).unwrap_err().kind(), io::ErrorKind::TimedOut);
+    told.send(b"12\n3").unwrap();
+    assert_eq!(read_line(&mut ours, 4, far()).unwrap(), b"12");
+    drop(told);
+    calling.join().unwrap();
 }
 
 fn far() -> Instant {
