@@ -44,6 +44,12 @@ pub struct Global {
 enum Command {
     /// Watch this machine: log, analyse, notify
     Run,
+    /// Learn what is normal from a recording or the log
+    #[command(after_help = command::train::EXAMPLES)]
+    Train(command::train::TrainArgs),
+    /// Judge this machine live with a model
+    #[command(after_help = command::detect::EXAMPLES)]
+    Detect(command::detect::DetectArgs),
     /// Health of the running watch (exit 0 ok, 1 warning, 2 critical, 3 unknown)
     Status(command::status::StatusArgs),
     /// Incidents: what happened, who did it, who was told
@@ -91,6 +97,8 @@ pub fn main() -> ExitCode {
     let global = cli.global;
     let result = match cli.command {
         None | Some(Command::Run) => command::run::run(&global),
+        Some(Command::Train(args)) => command::train::train(&global, &args),
+        Some(Command::Detect(args)) => command::detect::detect(&global, &args),
         Some(Command::Status(args)) => command::status::status(&global, &args),
         Some(Command::Incidents(command)) => command::incidents::incidents(&global, &command),
         Some(Command::Notify(command)) => command::notify::notify(&global, &command),

@@ -1,10 +1,12 @@
 //! One file for each command; each takes what was typed and gives an exit code.
 
 pub mod config;
+pub mod detect;
 pub mod incidents;
 pub mod notify;
 pub mod run;
 pub mod status;
+pub mod train;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -41,9 +43,24 @@ fn escaped(json: &str) -> String {
     text
 }
 
+/// The same for one of many answers: a JSON object in a line of its own.
+pub fn json_line(answer: &impl serde::Serialize) -> anyhow::Result<String> {
+    Ok(escaped(&serde_json::to_string(answer)?) + "\n")
+}
+
 /// Says on standard error what did not work. Nobody reading there is no reason to fail in another way.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "error: {text}");
+}
+
+/// Says on standard error what may not be as it was meant.
+pub fn warn(text: &str) {
+    let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// Says on standard error what is good to know.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 #[cfg(test)]

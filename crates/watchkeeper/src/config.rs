@@ -39,6 +39,7 @@ pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
 pub use load::{Loaded, SourceFile, Sources, load};
 pub use manual::manual;
+pub(crate) use nearest::nearest;
 pub use record::RecordConfig;
 pub use rules::effective_rules;
 

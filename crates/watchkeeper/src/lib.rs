@@ -13,6 +13,7 @@ mod health;
 mod logging;
 mod looks;
 mod mailbox;
+mod model_file;
 mod paths;
 mod settings;
 mod signals;

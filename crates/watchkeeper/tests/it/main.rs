@@ -2,9 +2,11 @@
 
 mod burner;
 mod config_command;
+mod detect;
 mod ending;
 mod peer;
 mod program;
 mod refusals;
 mod tidy;
+mod train;
 mod watch;
