@@ -117,6 +117,8 @@ pub enum Known<T> {
     /// The log is too short, or the answer did not come in time.
     #[default]
     NotYet,
+    /// Nothing is logged that could tell.
+    NoLog,
 }
 
 /// What is usual: p10 to p90 of 1-minute values within 30 min of this local hour over the last 14 days.

@@ -150,7 +150,7 @@ fn what_came_before_the_deadline_counts_if_it_is_three_days() {
         let log = Log { value: Some(|_| Some(0.5)), in_time: Some(in_time), ..Log::default() };
         let known = match enriched(opened(), &log).usual {
             Known::Yes(usual) => Some(usual.days),
-            Known::Nothing | Known::NotYet => None,
+            Known::Nothing | Known::NotYet | Known::NoLog => None,
         };
         assert_eq!(known, days, "{in_time} answers in time");
         assert_eq!(log.asked.borrow().len(), in_time + 1, "asked on after the deadline");

@@ -194,6 +194,7 @@ fn usual(unit: Unit, usual: &Known<UsualRange>) -> String {
         }
         Known::Nothing => "there are no earlier values at this hour".to_owned(),
         Known::NotYet => "not known yet".to_owned(),
+        Known::NoLog => "there is no log".to_owned(),
     }
 }
 
@@ -207,6 +208,7 @@ fn recurrence(recurrence: &Known<Recurrence>, zone: &TimeZone) -> String {
             format!("{times} in the last 30 days, last on {last}, {length} {}", text::duration(known.median_ms))
         }
         Known::NotYet => "not known yet".to_owned(),
+        Known::NoLog => "there is no log".to_owned(),
     }
 }
 

@@ -187,6 +187,7 @@ fn usual_line(evidence: &Evidence) -> String {
         }
         Known::Nothing => "nothing to compare with".to_owned(),
         Known::NotYet => "not known yet".to_owned(),
+        Known::NoLog => "there is no log".to_owned(),
     }
 }
 
@@ -200,6 +201,7 @@ fn before_line(evidence: &Evidence, zone: &TimeZone) -> String {
         ),
         Known::Yes(_) | Known::Nothing => "never in the last 30 days".to_owned(),
         Known::NotYet => "not known yet".to_owned(),
+        Known::NoLog => "there is no log".to_owned(),
     }
 }
 
