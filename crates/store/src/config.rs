@@ -16,6 +16,10 @@ pub struct StoreConfig {
     /// `~/.local/state/watchkeeper`; on macOS `/Library/Application Support/watchkeeper/state` and the same below the
     /// user's own `~/Library`; on Windows `%LOCALAPPDATA%\watchkeeper\data`.
     pub path: Option<PathBuf>,
+    /// Whether samples of all processes are logged here. With `false` there is no history, for those who want only files
+    /// (`[[sink]]`) or none: what is usual is not known, while alerts, incidents and messages work as ever. Days that are
+    /// there stay until `retention.hot` is over. Default: `true`. Example: `samples = false`.
+    pub samples: bool,
     /// The most that the log may occupy on disk, as a size from `"64MiB"` up, e.g. `"2GiB"`. When it is reached, the
     /// oldest days go first, whatever `retention` says. Default: `"2GiB"`.
     pub max_disk: Size,
@@ -45,7 +49,7 @@ const SMALLEST_DISK: Size = Size::from_bytes(64 << 20);
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { path: None, max_disk: Size::from_bytes(2 << 30), retention: Retention::default() }
+        Self { path: None, samples: true, max_disk: Size::from_bytes(2 << 30), retention: Retention::default() }
     }
 }
 
@@ -127,6 +131,7 @@ mod tests {
     fn every_mistake_is_reported_with_its_key_and_a_remedy() {
         let config = StoreConfig {
             path: Some("watch".into()),
+            samples: true,
             max_disk: Size::from_bytes((64 << 20) - 1),
             retention: Retention {
                 hot: Span::from_ms(HOUR_MS - 1),
@@ -152,6 +157,7 @@ mod tests {
     fn the_smallest_values_are_allowed() {
         let config = StoreConfig {
             path: Some(std::env::temp_dir().join("watchkeeper")),
+            samples: false,
             max_disk: SMALLEST_DISK,
             retention: Retention {
                 hot: Span::from_ms(HOUR_MS),

@@ -19,6 +19,7 @@ mod schema;
 mod sink;
 mod state;
 mod store;
+mod unlogged;
 
 pub use config::{Retention, StoreConfig};
 pub use error::OpenError;
@@ -27,3 +28,4 @@ pub use recorder::SqliteRecorder;
 pub use sink::{Sink, SinkConfig, SinkError, SinkFormat, SinkMode, SinkOrigin, UserName, Written, validate_sinks};
 pub use state::{Pruned, SqliteLedger, message_state};
 pub use store::{HeldHealth, Store, StoreHealth};
+pub use unlogged::Unlogged;

@@ -12,6 +12,7 @@ use crate::lock::Lock;
 use crate::recorder::SqliteRecorder;
 use crate::reserve::SpaceGuard;
 use crate::state::{self, SqliteLedger};
+use crate::unlogged::Unlogged;
 use crate::{folder, hot};
 
 /// The store of a watch. The lock is held as long as this lives.
@@ -96,6 +97,11 @@ impl Store {
     /// The writer of the log. One at a time.
     pub fn recorder(&self) -> Result<SqliteRecorder, OpenError> {
         SqliteRecorder::open(&self.folder, self.host, &self.config, self.guard.clone())
+    }
+
+    /// What takes the place of the writer where no log is wanted.
+    pub fn unlogged(&self) -> Unlogged {
+        Unlogged::new(self.folder.join(folder::LOG), self.config.retention.hot, self.config.max_disk)
     }
 
     /// A handle on alerts, incidents and messages; one for each thread.

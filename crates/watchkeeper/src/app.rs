@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! reader -> mailbox -> recorder -> log
+//!        -> mailbox -> sink -> file, for each of them
 //!        -> mailbox -> analyst -> ledger (alerts, incidents, messages) -> notify workers -> peers
 //! control socket -> status, test messages          signals -> reload, end
 //! ```
@@ -15,6 +16,7 @@ mod queue;
 mod reader;
 mod recorder;
 mod report;
+mod sinks;
 mod stage;
 mod test_message;
 
@@ -29,8 +31,8 @@ use tokio::sync::Notify;
 use watchkeeper_analyze::Analyzer;
 use watchkeeper_collect::{Collector, derive};
 use watchkeeper_core::port::LoadedState;
-use watchkeeper_core::{Ledger, Reading};
-use watchkeeper_store::{SqliteLedger, SqliteRecorder, Store};
+use watchkeeper_core::{Ledger, Reading, Recorder};
+use watchkeeper_store::{SqliteLedger, Store};
 
 use crate::config::ConfigError;
 use crate::control::{Answer, Request, Server};
@@ -46,6 +48,7 @@ use delivery::Delivery;
 use pace::{NewReading, Signal};
 use queue::Queue;
 use reader::Reader;
+use sinks::Sinks;
 use stage::Stage;
 
 pub use console::gap_lines;
@@ -72,6 +75,8 @@ struct App {
     current: Mutex<Current>,
     started_ms: i64,
     started: Instant,
+    /// The log of samples is written.
+    samples: bool,
     /// Questions to the store that `status` waits for.
     store_questions: Arc<AtomicUsize>,
 }
@@ -80,6 +85,7 @@ struct App {
 struct Current {
     settings: Arc<Settings>,
     delivery: Delivery,
+    sinks: Sinks,
     tier: &'static str,
 }
 
@@ -96,7 +102,9 @@ pub fn watch(
     let mut server = Server::bind(control_socket(&state_folder))?;
     let mut ledger = store.ledger()?;
     let state = ledger.load()?;
-    let recorder = store.recorder()?;
+    let samples = settings.config.store.samples;
+    let recorder: Box<dyn Recorder> = if samples { Box::new(store.recorder()?) } else { Box::new(store.unlogged()) };
+    Sinks::check(&settings)?;
     let mut collector = watchkeeper_collect::open(&settings.config.collect)?;
     let first = collector.read()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -108,6 +116,8 @@ pub fn watch(
     let wake = Arc::new(Notify::new());
     let delivery = Delivery::start(runtime.handle(), &settings, &store, &wake)?;
     let settings = Arc::new(settings);
+    let mut sinks = Sinks::default();
+    sinks.take_on(&settings)?;
     let app = Arc::new(App {
         runtime: runtime.handle().clone(),
         wake,
@@ -117,8 +127,9 @@ pub fn watch(
         recorder: Arc::new(Mailbox::default()),
         started_ms: watchkeeper_collect::wall_clock_ms(),
         started: Instant::now(),
-        current: Mutex::new(Current { settings: Arc::clone(&settings), delivery, tier: collector.tier() }),
+        current: Mutex::new(Current { settings: Arc::clone(&settings), delivery, sinks, tier: collector.tier() }),
         state_folder,
+        samples,
         store,
         store_questions: Arc::default(),
     });
@@ -150,7 +161,7 @@ struct Parts {
     first: Reading,
     ledger: SqliteLedger,
     state: LoadedState,
-    recorder: SqliteRecorder,
+    recorder: Box<dyn Recorder>,
     console: Console,
 }
 
@@ -174,6 +185,7 @@ impl App {
             queue: Queue::default(),
             host: self.store.host_id(),
             state_folder: self.state_folder.clone(),
+            samples: self.samples,
             wake: Arc::clone(&self.wake),
             console,
             health: Arc::clone(&self.health),
@@ -184,6 +196,7 @@ impl App {
             signal: Arc::clone(&self.signal),
             recorder: Arc::clone(&self.recorder),
             analyst: Arc::clone(&self.analyst),
+            sinks: locked(&self.current).sinks.outlets(),
             health: Arc::clone(&self.health),
         };
         reader.hand_on(derive(None, &first));
@@ -207,9 +220,12 @@ impl App {
         let reader = stages.reader.join(Instant::now() + LAST_LOOK);
         self.analyst.close();
         self.recorder.close();
+        locked(&self.current).sinks.close();
         let (analyst, recorder) = (stages.analyst.join(until), stages.recorder.join(until));
-        locked(&self.current).delivery.wait(&self.runtime, until);
-        reader.and(analyst).and(recorder)
+        let mut current = locked(&self.current);
+        current.delivery.wait(&self.runtime, until);
+        let sinks = current.sinks.join(until);
+        reader.and(analyst).and(recorder).and(sinks)
     }
 
     /// Takes on new settings as a whole, or keeps the old ones.
@@ -229,6 +245,7 @@ impl App {
         let collect = &settings.config.collect;
         let reads_anew = old.config.collect != *collect;
         let collector = reads_anew.then(|| watchkeeper_collect::open(collect)).transpose()?;
+        Sinks::check(&settings)?;
         let delivery = Delivery::start(&self.runtime, &settings, &self.store, &self.wake)?;
         for (section, has_changed) in
             [("store", old.config.store != settings.config.store), ("log", old.config.log != settings.config.log)]
@@ -239,6 +256,9 @@ impl App {
         }
         let former = std::mem::replace(&mut current.delivery, delivery);
         current.delivery.succeed(former);
+        if let Err(error) = current.sinks.take_on(&settings) {
+            tracing::error!("{error:#}");
+        }
         self.analyst.command(Command::Reload(Arc::clone(&settings)));
         if let Some(collector) = collector {
             current.tier = collector.tier();

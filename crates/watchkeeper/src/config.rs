@@ -33,7 +33,7 @@ use watchkeeper_collect::CollectConfig;
 use watchkeeper_core::text::clean;
 use watchkeeper_core::{Problem, Validate};
 use watchkeeper_notify::{RouteConfig, Routes, SmtpConfig};
-use watchkeeper_store::StoreConfig;
+use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
@@ -54,6 +54,9 @@ pub struct Config {
     pub collect: CollectConfig,
     /// Where the log lies, how large it may grow, how long things are kept.
     pub store: StoreConfig,
+    /// Files that the log of all processes is written to as it is made, for other programs: CSV or JSON lines, one table
+    /// each. `docs/sinks.md` explains their columns. Without one there are none.
+    pub sink: Vec<SinkConfig>,
     /// Mail channels, one table each. The name is the user's choice; routes refer to it.
     pub smtp: BTreeMap<String, SmtpConfig>,
     /// Who is told what, one table each, asked in this order. Without a route nobody gets a message.
@@ -191,6 +194,7 @@ impl Config {
         add("collect", self.collect.validate());
         add("store", self.store.validate());
         add("record", self.record.validate());
+        add("sink", validate_sinks(&self.sink, self.collect.interval, self.store.path.as_deref()));
         for (name, smtp) in &self.smtp {
             add(&format!("smtp.{name}"), smtp.validate());
         }

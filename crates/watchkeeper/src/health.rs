@@ -99,6 +99,9 @@ pub struct Report {
     pub reader: ReaderHealth,
     /// What the recorder did.
     pub recorder: RecorderHealth,
+    /// Files for other programs, in the order of the configuration.
+    #[serde(default)]
+    pub sinks: Vec<SinkReport>,
     /// What the analyst did.
     pub analyst: AnalystHealth,
     /// Channels by name.
@@ -148,6 +151,9 @@ pub struct ReaderHealth {
 /// What the recorder did since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecorderHealth {
+    /// Nothing is logged, because `store.samples` says so.
+    #[serde(default)]
+    pub is_off: bool,
     /// Ticks taken for the log.
     pub ticks: u64,
     /// The last tick taken, monotonic milliseconds since boot.
@@ -162,6 +168,25 @@ pub struct RecorderHealth {
     pub free_bytes: Option<u64>,
     /// What the store had to say when it was opened: damaged files set aside and the like.
     pub notices: Vec<String>,
+}
+
+/// What a sink did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkReport {
+    /// Its file.
+    pub path: String,
+    /// The form of the file: `csv` or `jsonl`.
+    pub format: String,
+    /// Rows written.
+    pub rows: u64,
+    /// Time of the last row written, milliseconds UTC.
+    pub last_ms: Option<i64>,
+    /// Rows that were lost while the disk refused.
+    pub lost_rows: u64,
+    /// Ticks lost in front of it.
+    pub dropped: u64,
+    /// Why it is not written, a sentence that names it.
+    pub error: Option<String>,
 }
 
 /// What the analyst did since the start.
@@ -269,6 +294,7 @@ pub fn sample_report() -> Report {
             log_bytes: Some(1 << 20),
             ..RecorderHealth::default()
         },
+        sinks: Vec::new(),
         analyst: AnalystHealth { rules: 4, last_tick_mono_ms: Some(499_500), ..AnalystHealth::default() },
         channels: BTreeMap::new(),
         outbox: Some(OutboxReport::default()),

@@ -7,8 +7,10 @@ use jiff::tz::TimeZone;
 use watchkeeper_analyze::Rule;
 use watchkeeper_core::{HostId, Problem, Secret};
 use watchkeeper_notify::{Channel, ChannelError, Origin, Routes};
+use watchkeeper_store::validate_sinks;
 
 use crate::config::{Config, ConfigError, Loaded};
+use crate::paths;
 
 /// What the stages go by. A reload makes a new value; the old one is dropped when the last stage has let it go.
 #[derive(Debug)]
@@ -63,6 +65,12 @@ impl Settings {
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         let file = loaded.file.clone();
         let settings = Self { config, file, host_name, zone, zone_name, rules, routes, passwords };
+        // A folder that the configuration names was looked at with it.
+        if let (None, Ok(folder)) = (&settings.config.store.path, paths::state_folder(&settings.config.store)) {
+            let (sinks, interval) = (&settings.config.sink, settings.config.collect.interval);
+            let found = validate_sinks(sinks, interval, Some(&folder));
+            problems.extend(found.into_iter().map(|problem| problem.under("sink")));
+        }
         // Channels belong to their workers; here they are only tried.
         problems.extend(settings.config.smtp.keys().filter_map(|name| {
             settings.channel(name).err().map(|error| Problem::new(format!("smtp.{name}"), error.to_string()))

@@ -81,6 +81,9 @@ impl SinkMode {
     }
 }
 
+/// An absolute path as it is written in a configuration.
+const EXAMPLE_PATH: &str =
+    if cfg!(windows) { r"'C:\logs\processes.csv'" } else { "\"/var/log/watchkeeper/processes.csv\"" };
 const LONGEST: Span = Span::from_secs(86_400);
 const SMALLEST: Size = Size::from_bytes(64 << 10);
 const KEEP: u32 = 7;
@@ -100,8 +103,7 @@ impl SinkConfig {
 
     fn path_problem(&self) -> Option<Problem> {
         let wrong = |message: &str| {
-            let help = "write the whole path, such as \"/var/log/watchkeeper/processes.csv\"";
-            Some(Problem::new("path", message).help(help))
+            Some(Problem::new("path", message).help(format!("write the whole path, such as {EXAMPLE_PATH}")))
         };
         let text = self.path.to_string_lossy();
         if text.is_empty() {
@@ -175,7 +177,7 @@ pub fn validate_sinks(sinks: &[SinkConfig], collect: Span, store: Option<&Path>)
         }
         if store.is_some_and(|store| path.starts_with(plain(store))) {
             let problem = Problem::new("path", "the folder of the store is no place for a file of other programs");
-            add(problem.help("choose another folder, such as \"/var/log/watchkeeper\""));
+            add(problem.help(format!("choose another folder, as in {EXAMPLE_PATH}")));
         }
     }
     problems
@@ -198,12 +200,17 @@ fn plain(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
+    /// An absolute path of the system at hand.
+    fn at(path: &str) -> PathBuf {
+        if cfg!(windows) { format!("C:{path}").into() } else { path.into() }
+    }
+
     fn sink(path: &str) -> SinkConfig {
-        SinkConfig { format: Some(SinkFormat::Csv), path: path.into(), ..SinkConfig::default() }
+        SinkConfig { format: Some(SinkFormat::Csv), path: at(path), ..SinkConfig::default() }
     }
 
     fn key_paths(sinks: &[SinkConfig]) -> Vec<String> {
-        let problems = validate_sinks(sinks, Span::from_secs(5), Some(Path::new("/var/lib/watch")));
+        let problems = validate_sinks(sinks, Span::from_secs(5), Some(&at("/var/lib/watch")));
         assert!(problems.iter().all(|problem| problem.help.is_some()), "{problems:?}");
         problems.into_iter().map(|problem| problem.key_path).collect()
     }
@@ -229,11 +236,11 @@ mod tests {
         for (name, change, expected) in [
             ("nothing", (|sink| *sink = SinkConfig::default()) as fn(&mut SinkConfig), &["0.format", "0.path"][..]),
             ("relative", |sink| sink.path = "a.csv".into(), &["0.path"]),
-            ("a folder", |sink| sink.path = "/var/log/".into(), &["0.path"]),
-            ("the root", |sink| sink.path = "/".into(), &["0.path"]),
-            ("escape", |sink| sink.path = "/var/\u{1b}[31m".into(), &["0.path"]),
-            ("the log", |sink| sink.path = "/var/lib/watch/log/2026-11-20.db".into(), &["0.path"]),
-            ("around", |sink| sink.path = "/var/log/../lib/./watch/a.csv".into(), &["0.path"]),
+            ("a folder", |sink| sink.path = at("/var/log/"), &["0.path"]),
+            ("the root", |sink| sink.path = at("/"), &["0.path"]),
+            ("escape", |sink| sink.path = at("/var/\u{1b}[31m"), &["0.path"]),
+            ("the log", |sink| sink.path = at("/var/lib/watch/log/2026-11-20.db"), &["0.path"]),
+            ("around", |sink| sink.path = at("/var/log/../lib/./watch/a.csv"), &["0.path"]),
             ("too often", |sink| sink.interval = Some(Span::from_ms(4_999)), &["0.interval"]),
             ("too seldom", |sink| sink.interval = Some(Span::from_secs(86_401)), &["0.interval"]),
             ("too small", |sink| sink.rotate_size = Some(Size::from_bytes((64 << 10) - 1)), &["0.rotate_size"]),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use watchkeeper_analyze::{Analyzer, enrich};
+use watchkeeper_core::evidence::Known;
 use watchkeeper_core::port::LedgerError;
 use watchkeeper_core::text::title_with_culprit;
 use watchkeeper_core::{Change, Fingerprint, HostId, Incident};
@@ -48,6 +49,8 @@ pub struct Analyst {
     pub host: HostId,
     /// The store's folder, for history.
     pub state_folder: PathBuf,
+    /// The watch keeps a log: what is not known yet will be.
+    pub samples: bool,
     /// Wakes the notify workers.
     pub wake: Arc<tokio::sync::Notify>,
     /// Where incidents are printed.
@@ -123,6 +126,12 @@ impl Analyst {
             });
             if let Some(history) = history {
                 enrich(change, history);
+            }
+            if !self.samples
+                && let Change::Incident { incident, .. } = change
+                && matches!(incident.evidence.usual, Known::NotYet)
+            {
+                incident.evidence.usual = Known::NoLog;
             }
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use watchkeeper_core::Reading;
 use watchkeeper_core::text::clean;
+use watchkeeper_store::{SinkConfig, SinkFormat};
 
 use super::App;
 use super::console::{Console, gap_lines};
@@ -24,13 +25,23 @@ pub(super) fn banner(app: &App, settings: &Settings, first: &Reading, console: &
         settings.config.collect.interval,
         locked(&app.current).tier,
     );
-    let _ = writeln!(
-        text,
-        "  log         {} (kept {}, at most {})",
-        app.state_folder.join("log").display(),
-        store.retention.hot,
-        store.max_disk
-    );
+    if store.samples {
+        let log = app.state_folder.join("log");
+        let _ = writeln!(
+            text,
+            "  log         {} (kept {}, at most {})",
+            log.display(),
+            store.retention.hot,
+            store.max_disk
+        );
+    } else {
+        let nothing =
+            if settings.config.sink.is_empty() { ", and there is no [[sink]]: nothing is logged" } else { "" };
+        let _ = writeln!(text, "  log         none, as store.samples says{nothing}");
+    }
+    for (index, sink) in settings.config.sink.iter().enumerate() {
+        let _ = writeln!(text, "  {:11} {}", if index == 0 { "files" } else { "" }, file(sink));
+    }
     let file = settings.file.as_ref().map_or("none, defaults".to_owned(), |file| file.display().to_string());
     let _ = writeln!(text, "  settings    {file}");
     let ids: Vec<&str> = settings.rules.iter().map(|rule| rule.id.as_str()).collect();
@@ -50,4 +61,38 @@ pub(super) fn banner(app: &App, settings: &Settings, first: &Reading, console: &
         "Ctrl+C ends it; `watchkeeper status` and `watchkeeper incidents list` look at it from another terminal.\n",
     );
     text
+}
+
+/// A file for other programs in a few words.
+fn file(sink: &SinkConfig) -> String {
+    let format = sink.format.map_or("", SinkFormat::word);
+    let every = sink.interval.map_or("every look".to_owned(), |interval| format!("every {interval}"));
+    let size = sink.rotate_size.filter(|size| size.bytes() > 0).map(|size| format!("{size} each"));
+    let day = sink.rotate_daily.then(|| "one a day".to_owned());
+    let kept = match sink.kept() {
+        Some(count) => [day, size, Some(format!("{count} kept"))].into_iter().flatten().collect::<Vec<_>>().join(", "),
+        None => "grows without end".to_owned(),
+    };
+    format!("{} ({format}, {every}, {kept})", clean(&sink.path.display().to_string(), 300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_core::quantity::{Size, Span};
+
+    #[test]
+    fn a_file_is_said_in_a_few_words() {
+        let sink = SinkConfig { format: Some(SinkFormat::Csv), path: "/a.csv".into(), ..SinkConfig::default() };
+        assert_eq!(file(&sink), "/a.csv (csv, every look, grows without end)");
+        let sink = SinkConfig {
+            format: Some(SinkFormat::Jsonl),
+            interval: Some(Span::from_secs(60)),
+            rotate_size: Some(Size::from_bytes(100 << 20)),
+            rotate_daily: true,
+            keep: Some(3),
+            ..sink
+        };
+        assert_eq!(file(&sink), "/a.csv (jsonl, every 1m, one a day, 100MiB each, 3 kept)");
+    }
 }

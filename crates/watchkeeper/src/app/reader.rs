@@ -9,6 +9,7 @@ use watchkeeper_core::{Reading, Snapshot, metric};
 
 use super::analyst::Command;
 use super::pace::{NewReading, Signal, Woken, next_due};
+use super::sinks::Outlets;
 use crate::health::{Health, ReaderHealth, locked};
 use crate::mailbox::Mailbox;
 
@@ -24,6 +25,8 @@ pub struct Reader {
     pub recorder: Arc<Mailbox<()>>,
     /// The analyst's mailbox.
     pub analyst: Arc<Mailbox<Command>>,
+    /// The mailboxes of the sinks.
+    pub sinks: Arc<Outlets>,
     /// Where it says how it does.
     pub health: Arc<Health>,
 }
@@ -75,11 +78,12 @@ impl Reader {
         former.tier() != self.collector.tier()
     }
 
-    /// Gives a snapshot to recorder and analyst.
+    /// Gives a snapshot to recorder, sinks and analyst.
     pub fn hand_on(&self, snapshot: Snapshot) {
         note(&mut locked(&self.health.reader), &snapshot);
         let snapshot = Arc::new(snapshot);
         self.recorder.put(Arc::clone(&snapshot));
+        self.sinks.put(&snapshot);
         self.analyst.put(snapshot);
     }
 }
@@ -145,6 +149,7 @@ mod tests {
                 signal: Arc::clone(&signal),
                 recorder: Arc::new(Mailbox::default()),
                 analyst: Arc::clone(&analyst),
+                sinks: Arc::default(),
                 health: Arc::new(Health::default()),
             };
             let health = Arc::clone(&reader.health);

@@ -12,7 +12,7 @@ use crate::mailbox::{Mail, Mailbox};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Records every tick until the mailbox is closed and empty, then writes what waits.
-pub fn run(mut recorder: impl Recorder, mailbox: &Mailbox<()>, health: &Arc<Health>) {
+pub fn run(mut recorder: Box<dyn Recorder>, mailbox: &Mailbox<()>, health: &Arc<Health>) {
     loop {
         match mailbox.take(PATIENCE) {
             Some(Mail::Tick(snapshot, dropped)) => {

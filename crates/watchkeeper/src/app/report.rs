@@ -22,9 +22,10 @@ impl App {
     pub(super) fn report(&self) -> Report {
         let current = locked(&self.current);
         let (settings, tier) = (Arc::clone(&current.settings), current.tier);
-        let channels = current.delivery.report();
+        let (channels, sinks) = (current.delivery.report(), current.sinks.report());
         drop(current);
         let mut recorder = locked(&self.health.recorder).clone();
+        recorder.is_off = !self.samples;
         recorder.notices = self.store.notices().to_vec();
         let mut analyst = locked(&self.health.analyst).clone();
         let mut outbox = None;
@@ -49,6 +50,7 @@ impl App {
             interval_ms: settings.config.collect.interval.ms(),
             reader: locked(&self.health.reader).clone(),
             recorder,
+            sinks,
             analyst,
             channels,
             outbox,

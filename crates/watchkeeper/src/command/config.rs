@@ -64,6 +64,13 @@ fn check(loaded: &Loaded) -> Result<String, ConfigError> {
     let _ = writeln!(text, "routes:   {}", config.route.len());
     let _ = writeln!(text, "rules:    {shipped} shipped, {} of your own", rules.len() - shipped);
     let _ = writeln!(text, "secrets:  {} found", sources.len());
+    if !config.sink.is_empty() {
+        let files = config.sink.iter().map(|sink| clean(&sink.path.display().to_string(), 300)).collect();
+        let _ = writeln!(text, "files:    {}", names(files));
+    }
+    if !config.store.samples && config.sink.is_empty() {
+        text.push_str("warning:  nothing is logged: store.samples is false, and there is no [[sink]]\n");
+    }
     Ok(text)
 }
 

@@ -70,7 +70,7 @@ fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
             anyhow::bail!("the running watch answered something else; is it another version?")
         }
         None => {
-            let stopped = Stopped::of(&state_folder);
+            let stopped = Stopped::of(&state_folder, loaded.config.store.samples);
             if args.json {
                 super::print_json(&stopped)?;
             } else {
@@ -140,7 +140,14 @@ fn running(report: &Report, zone: &TimeZone) -> String {
     }
     let free = report.recorder.free_bytes.map_or(String::new(), |free| format!(", {} free", bytes(free)));
     let size = report.recorder.log_bytes.map_or("size unknown".to_owned(), bytes);
-    line("log", format!("{}: {size}{free}", report.state_folder));
+    let off = if report.recorder.is_off { "none, as store.samples says; " } else { "" };
+    line("log", format!("{off}{}: {size}{free}", report.state_folder));
+    for (index, sink) in report.sinks.iter().enumerate() {
+        let rows = if sink.rows == 1 { "1 row".to_owned() } else { format!("{} rows", sink.rows) };
+        let last = sink.last_ms.map_or("nothing yet".to_owned(), |ms| format!("{rows}, last {}", local_time(ms, zone)));
+        let path = clean(&sink.path, 300);
+        line(if index == 0 { "files" } else { "" }, format!("{path} ({}): {last}", sink.format));
+    }
     let analyst = &report.analyst;
     line("alerts", format!("firing {}, pending {}; rules in force {}", analyst.firing, analyst.pending, analyst.rules));
     for incident in &analyst.incidents {
@@ -202,6 +209,8 @@ fn process_name(ranked: &Ranked) -> String {
 struct Stopped {
     level: Level,
     state_folder: String,
+    /// Nothing is logged, because `store.samples` says so.
+    log_is_off: bool,
     /// Looks in the log, with the first and the last one in milliseconds UTC.
     ticks: u64,
     first_tick_ms: Option<i64>,
@@ -211,7 +220,7 @@ struct Stopped {
 }
 
 impl Stopped {
-    fn of(state_folder: &Path) -> Self {
+    fn of(state_folder: &Path, samples: bool) -> Self {
         let coverage = Reader::open(state_folder)
             .map_err(anyhow::Error::from)
             .and_then(|reader| Ok(reader.coverage(Range::new(0, i64::MAX))?));
@@ -222,6 +231,7 @@ impl Stopped {
         Self {
             level: Level::Unknown,
             state_folder: state_folder.display().to_string(),
+            log_is_off: !samples,
             ticks: coverage.ticks,
             first_tick_ms: coverage.first_ms,
             last_tick_ms: coverage.last_ms,
@@ -236,6 +246,9 @@ impl Stopped {
             let (first, last) = (local_time(first, zone), local_time(last, zone));
             let _ = writeln!(text, "log           looks from {first} to {last}: {}", self.ticks);
         }
+        if self.log_is_off {
+            text.push_str("log           none is written, as store.samples says\n");
+        }
         if let Some(error) = &self.error {
             let _ = writeln!(text, "log           {}", clean(error, 500));
         }
@@ -247,22 +260,27 @@ impl Stopped {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{ChannelReport, OpenIncident, OutboxReport, OwnUse, sample_report, troubles};
+    use crate::health::{
+        ChannelReport, OpenIncident, OutboxReport, OwnUse, RecorderHealth, SinkReport, sample_report, troubles,
+    };
 
     #[test]
     fn without_a_watch_the_log_is_described() {
         let folder = tempfile::tempdir().unwrap();
-        let nothing = Stopped::of(&folder.path().join("nowhere"));
+        let nothing = Stopped::of(&folder.path().join("nowhere"), true);
         assert!(nothing.error.as_ref().is_some_and(|error| error.contains("nowhere")), "{nothing:?}");
         let (first_tick_ms, last_tick_ms) = (Some(0), Some(59_000));
         let state_folder = "/var/lib/watchkeeper".to_owned();
         let level = Level::Unknown;
-        let stopped = Stopped { level, state_folder, ticks: 60, first_tick_ms, last_tick_ms, error: None };
+        let mut stopped =
+            Stopped { level, state_folder, log_is_off: false, ticks: 60, first_tick_ms, last_tick_ms, error: None };
         insta::assert_snapshot!(stopped.text(&TimeZone::UTC), @r"
         watch         unknown: no watch is running on /var/lib/watchkeeper
         log           looks from 1970-01-01 00:00:00 to 1970-01-01 00:00:59: 60
         start it with `watchkeeper run`
         ");
+        stopped.log_is_off = true;
+        assert!(stopped.text(&TimeZone::UTC).contains("\nlog           none is written, as store.samples says\n"));
         let json = serde_json::to_value(&stopped).unwrap();
         assert_eq!((json["level"].as_str(), json["last_tick_ms"].as_i64()), (Some("unknown"), Some(59_000)));
     }
@@ -306,6 +324,36 @@ mod tests {
                       other: nothing sent yet
         own use       0.4 % of one core on average, 21.0 MiB resident
         control       /state/control.sock
+        ");
+    }
+
+    #[test]
+    fn files_are_listed_and_a_log_that_nobody_wants_is_no_trouble() {
+        let mut report = sample_report();
+        report.recorder = RecorderHealth { is_off: true, ..report.recorder };
+        let file = SinkReport {
+            path: "/var/log/a\u{1b}.csv".to_owned(),
+            format: "csv".to_owned(),
+            rows: 1_234,
+            last_ms: Some(report.now_ms),
+            ..SinkReport::default()
+        };
+        let error = Some("no space left for the log in /b; 3 ticks wait in memory".to_owned());
+        report.sinks = vec![
+            file,
+            SinkReport { path: "/b".to_owned(), format: "jsonl".to_owned(), error, ..SinkReport::default() },
+        ];
+        report.troubles = troubles(&report);
+        let text = running(&report, &TimeZone::UTC);
+        let shown: Vec<&str> = text.lines().take(7).collect();
+        insta::assert_snapshot!(shown.join("\n"), @r"
+        watch         critical (pid 4711, version 0.1.0, running for 5 m)
+                      critical: no space left for the log in /b; 3 ticks wait in memory
+        host          db1: CPU unknown, memory unknown, 120 processes
+        looks         every 1.0 s through the `proc` tier; 300 taken, 0 late, last 2027-01-15 08:04:59
+        log           none, as store.samples says; /state: 1.0 MiB
+        files         /var/log/a\u{1b}.csv (csv): 1234 rows, last 2027-01-15 08:05:00
+                      /b (jsonl): nothing yet
         ");
     }
 

@@ -277,7 +277,7 @@ fn is_section(shape: &Shape) -> bool {
         Shape::Table(_) => true,
         Shape::Map(item) => matches!(**item, Shape::Table(_)),
         Shape::List(item) => match &**item {
-            Shape::Table(table) => table.fields.iter().any(|field| field.name == "id" || field.name == "to"),
+            Shape::Table(table) => table.fields.iter().any(|field| ["id", "to", "path"].contains(&field.name.as_str())),
             _ => false,
         },
         _ => false,

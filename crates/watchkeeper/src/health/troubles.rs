@@ -22,6 +22,19 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
             say(Level::Critical, format!("{what}: {error}"));
         }
     }
+    // Where nothing else is logged, the files are the log.
+    let level = if report.recorder.is_off { Level::Critical } else { Level::Warning };
+    for sink in &report.sinks {
+        if let Some(error) = &sink.error {
+            say(level, error.clone());
+        }
+        if sink.lost_rows > 0 {
+            say(level, format!("rows of {} lost since the start: {}", sink.path, sink.lost_rows));
+        }
+        if sink.dropped > 0 {
+            say(level, format!("ticks lost in front of {} since the start: {}", sink.path, sink.dropped));
+        }
+    }
     if report.analyst.lost > 0 {
         let text = format!(
             "changes of alerts that could not be kept: {}; the messages of the watch say why",
@@ -80,7 +93,7 @@ fn standstills(report: &Report, say: &mut impl FnMut(Level, String)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{ChannelReport, OutboxReport, sample_report};
+    use crate::health::{ChannelReport, OutboxReport, SinkReport, sample_report};
 
     fn said(change: impl FnOnce(&mut Report)) -> Vec<String> {
         let mut report = sample_report();
@@ -153,6 +166,25 @@ mod tests {
         warning: 30 of 330 looks came too late and were left out
         warning: a day was set aside
         ");
+    }
+
+    #[test]
+    fn a_file_that_is_not_written_is_critical_only_where_it_is_the_log() {
+        for (is_off, level) in [(false, "warning"), (true, "critical")] {
+            let found = said(|report| {
+                report.recorder.is_off = is_off;
+                let error = Some("no space left for the log in /a.csv; 3 ticks wait in memory".to_owned());
+                let path = "/a.csv".to_owned();
+                report.sinks = vec![SinkReport { path, lost_rows: 7, dropped: 2, error, ..SinkReport::default() }];
+            });
+            let expected = [
+                "no space left for the log in /a.csv; 3 ticks wait in memory",
+                "rows of /a.csv lost since the start: 7",
+                "ticks lost in front of /a.csv since the start: 2",
+            ];
+            assert_eq!(found, expected.map(|text| format!("{level}: {text}")));
+        }
+        assert_eq!(said(|report| report.recorder.is_off = true), [""; 0], "nobody wants a log");
     }
 
     #[test]
