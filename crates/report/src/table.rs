@@ -103,7 +103,7 @@ pub enum TableProblem {
     #[error("is no workbook of a recording: {0}")]
     Bomb(String),
     /// The sheet of a recording is not there.
-    #[error("has no sheet {wanted}; its sheets are: {}", found.join(", "))]
+    #[error("has no sheet {wanted}; {}", sheet_words(found))]
     NoSheet {
         /// The sheet that is read.
         wanted: &'static str,
@@ -150,6 +150,10 @@ pub fn parse_workbook(bytes: &[u8], zone: &TimeZone) -> Result<Table, TableProbl
 /// Reads delimited text: commas, semicolons or tabs; UTF-8, UTF-16 with a mark, or Latin-1.
 pub fn parse_csv(bytes: &[u8], zone: &TimeZone) -> Result<Table, TableProblem> {
     delimited::read(bytes, zone)
+}
+
+fn sheet_words(found: &[String]) -> String {
+    if found.is_empty() { "it has no sheet at all".to_owned() } else { format!("its sheets are: {}", found.join(", ")) }
 }
 
 fn parse(bytes: &[u8], zone: &TimeZone) -> Result<Table, TableProblem> {

@@ -4,10 +4,11 @@
 //! copies the name of a font for each cell format, and adds up the letters of a cell's address without looking for the end of the
 //! number. Each part is unpacked here once, in small pieces, to see that it claims nothing that it cannot hold.
 
-use std::io::{self, BufRead as _, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use watchkeeper_core::text::clean;
 use zip::ZipArchive;
 
 use super::TableProblem;
@@ -17,12 +18,13 @@ use super::kind::{NAME_THE_DATA, SAVE_AS};
 const MOST_PARTS: usize = 10_000;
 /// Unpacked bytes of all parts: a full sheet of twenty columns has one GiB.
 const MOST_BYTES: u64 = 4 << 30;
-/// Unpacked bytes for each packed one, as long as they are many; sheets of equal numbers come to a hundred.
-const MOST_RATIO: u64 = 250;
+/// Unpacked bytes for each packed one, when there are many: a sheet of zeros alone has fifteen.
+const MOST_RATIO: u64 = 100;
 /// Unpacked bytes that need no reason.
 const FREE_BYTES: u64 = 64 << 20;
-/// Unpacked bytes of a part that is no XML, such as a picture.
-const LONGEST_BINARY: u64 = 256 << 20;
+/// The same in a picture, where anything may look like the begin of a tag.
+const LONGEST_IN_PICTURE: u64 = 64 << 20;
+const PICTURES: [&str; 9] = ["png", "jpg", "jpeg", "gif", "emf", "wmf", "tif", "tiff", "bin"];
 /// Bytes of one tag or one text between tags; a cell's text has 32,767 characters at most.
 const LONGEST_EVENT: u64 = 1 << 20;
 /// Bytes of a tag that is copied for each format: the name of a font, the code of a number format (255 characters).
@@ -32,17 +34,24 @@ const MOST_FORMATS: usize = 70_000;
 
 /// Looks through all parts. `Ok` means that reading it takes no more memory than its content has a reason to.
 pub(super) fn check(bytes: &[u8]) -> Result<(), TableProblem> {
+    check_within(bytes, FREE_BYTES)
+}
+
+/// The same, with the unpacked bytes that need no reason.
+fn check_within(bytes: &[u8], free_bytes: u64) -> Result<(), TableProblem> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| TableProblem::Damaged(error.to_string()))?;
     refuse_others(&archive)?;
     if archive.len() > MOST_PARTS {
         return Err(TableProblem::Bomb(format!("it has {} parts", archive.len())));
     }
     let packed = bytes.len() as u64;
-    let mut left = MOST_BYTES.min(FREE_BYTES.max(packed.saturating_mul(MOST_RATIO)));
+    let mut left = MOST_BYTES.min(free_bytes.max(packed.saturating_mul(MOST_RATIO)));
     for index in 0..archive.len() {
         // What cannot be opened is only a loss when it is needed, and then the reader says so.
         let Ok(part) = archive.by_index(index) else { continue };
-        left = part_within(part, left)?;
+        let name = String::from_utf8_lossy(part.name_raw()).to_ascii_lowercase();
+        let is_picture = name.rsplit_once('.').is_some_and(|(_, extension)| PICTURES.contains(&extension));
+        left = part_within(part, left, if is_picture { LONGEST_IN_PICTURE } else { LONGEST_EVENT })?;
     }
     Ok(())
 }
@@ -72,23 +81,24 @@ fn refuse_others(archive: &ZipArchive<Cursor<&[u8]>>) -> Result<(), TableProblem
     }
 }
 
-/// Unpacks a part; gives back how many of `left` bytes are left.
-fn part_within(part: impl Read, left: u64) -> Result<u64, TableProblem> {
-    let mut part = BufReader::new(Meter { part, left, event_left: LONGEST_EVENT, exceeded: None });
-    let is_xml = part.fill_buf().is_ok_and(|start| matches!(start, [b'<' | 0xef | 0xfe | 0xff, ..]));
-    if is_xml {
-        let mut xml = Reader::from_reader(part);
-        let config = xml.config_mut();
-        config.check_end_names = false;
-        config.expand_empty_elements = true;
-        let checked = check_events(&mut xml);
-        let meter = xml.get_ref().get_ref();
-        return meter.verdict().and(checked).map(|()| meter.left);
+/// Unpacks a part to its end, where its checksum stands; gives back how many of `left` bytes are left.
+fn part_within(part: impl Read, left: u64, longest_event: u64) -> Result<u64, TableProblem> {
+    let part = BufReader::new(Meter { part, left, event_left: longest_event, problem: None });
+    let mut xml = Reader::from_reader(part);
+    let config = xml.config_mut();
+    config.check_end_names = false;
+    config.expand_empty_elements = true;
+    let checked = check_events(&mut xml, longest_event);
+    let meter = xml.get_mut().get_mut();
+    meter.event_left = u64::MAX;
+    if checked.is_ok() && meter.problem.is_none() {
+        // What goes wrong, the meter keeps.
+        let _ = io::copy(meter, &mut io::sink());
     }
-    part.get_mut().event_left = LONGEST_BINARY;
-    // An error of unpacking is the reader's to report, if it needs the part.
-    let _ = io::copy(&mut part, &mut io::sink());
-    part.get_ref().verdict().map(|()| part.get_ref().left)
+    match meter.problem.take() {
+        Some(problem) => Err(problem),
+        None => checked.map(|()| meter.left),
+    }
 }
 
 /// What is measured while a part is unpacked.
@@ -98,37 +108,43 @@ struct Meter<R> {
     left: u64,
     /// Bytes until one event is too much.
     event_left: u64,
-    exceeded: Option<&'static str>,
-}
-
-impl<R> Meter<R> {
-    fn verdict(&self) -> Result<(), TableProblem> {
-        self.exceeded.map_or(Ok(()), |what| Err(TableProblem::Bomb(what.to_owned())))
-    }
+    problem: Option<TableProblem>,
 }
 
 impl<R: Read> Read for Meter<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.part.read(buffer)?;
-        let meter = |left: u64| left.checked_sub(read as u64);
-        match (meter(self.left), meter(self.event_left)) {
-            (Some(left), Some(event_left)) => (self.left, self.event_left) = (left, event_left),
-            (None, _) => self.exceeded = Some("unpacked it is far larger than its numbers need"),
-            (_, None) => self.exceeded = Some("one of its texts is longer than a sheet can hold"),
+        let stop = || Err(io::Error::other("the part is not read on"));
+        if self.problem.is_some() {
+            return stop();
         }
-        match self.exceeded {
-            Some(what) => Err(io::Error::other(what)),
-            None => Ok(read),
+        let read = match self.part.read(buffer) {
+            Ok(read) => read as u64,
+            Err(error) => {
+                self.problem = Some(TableProblem::Damaged(clean(&error.to_string(), 100)));
+                return stop();
+            }
+        };
+        let bomb = |words: &str| Some(TableProblem::Bomb(words.to_owned()));
+        if read > self.left {
+            self.problem = bomb("unpacked it is far larger than its numbers need");
+            return stop();
         }
+        if read > self.event_left {
+            self.problem = bomb("one of its texts is longer than a sheet can hold");
+            return stop();
+        }
+        self.left -= read;
+        self.event_left -= read;
+        Ok(read as usize)
     }
 }
 
-fn check_events<R: Read>(xml: &mut Reader<BufReader<Meter<R>>>) -> Result<(), TableProblem> {
+fn check_events<R: Read>(xml: &mut Reader<BufReader<Meter<R>>>, longest_event: u64) -> Result<(), TableProblem> {
     let mut buffer = Vec::new();
     let mut formats = 0_usize;
     loop {
         buffer.clear();
-        xml.get_mut().get_mut().event_left = LONGEST_EVENT;
+        xml.get_mut().get_mut().event_left = longest_event;
         match xml.read_event_into(&mut buffer) {
             Ok(Event::Start(tag)) => {
                 formats += usize::from(tag.local_name().as_ref() == "xf");
@@ -157,7 +173,7 @@ fn check_tag(tag: &BytesStart<'_>) -> Result<(), TableProblem> {
             _ => Ok(()),
         },
         "dimension" => match attribute("ref")? {
-            Some(range) if !range.split(':').all(|place| is_place(place, false)) => Err(not_a_place(&range)),
+            Some(range) if !is_range(&range) => Err(not_a_place(&range)),
             _ => Ok(()),
         },
         "sst" => {
@@ -175,14 +191,30 @@ fn check_tag(tag: &BytesStart<'_>) -> Result<(), TableProblem> {
 }
 
 fn not_a_place(place: &str) -> TableProblem {
-    TableProblem::Damaged(format!("\"{}\" is no place in a sheet", watchkeeper_core::text::clean(place, 40)))
+    TableProblem::Damaged(format!("\"{}\" is no place in a sheet", clean(place, 40)))
 }
 
 /// Whether this is `A1` to `ZZZ9999999`; a row may be a number alone.
 fn is_place(place: &str, is_row: bool) -> bool {
-    let letters = place.bytes().take_while(u8::is_ascii_alphabetic).count();
-    let digits = &place[letters..];
-    (1..=7).contains(&digits.len())
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
-        && (letters <= 3 && (is_row || letters > 0))
+    let (letters, digits) = split_place(place);
+    let is_number = (1..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && letters.len() <= 3 && (is_row || !letters.is_empty())
 }
+
+/// Whether this is a place, or two that enclose something.
+fn is_range(range: &str) -> bool {
+    let mut places = range.split(':');
+    let (first, last) = (places.next().unwrap_or_default(), places.next());
+    let last = last.unwrap_or(first);
+    let before = |a: &str, b: &str| (a.len(), a.to_ascii_uppercase()) <= (b.len(), b.to_ascii_uppercase());
+    let ((left, top), (right, bottom)) = (split_place(first), split_place(last));
+    let is_ordered = before(left, right) && before(top.trim_start_matches('0'), bottom.trim_start_matches('0'));
+    places.next().is_none() && is_place(first, false) && is_place(last, false) && is_ordered
+}
+
+fn split_place(place: &str) -> (&str, &str) {
+    place.split_at(place.bytes().take_while(u8::is_ascii_alphabetic).count())
+}
+
+#[cfg(test)]
+mod tests;

@@ -241,3 +241,6 @@ fn latin1_or_utf8(field: &[u8]) -> Cow<'_, str> {
         Err(_) => Cow::Owned(field.iter().map(|byte| char::from(*byte)).collect()),
     }
 }
+
+#[cfg(test)]
+mod tests;

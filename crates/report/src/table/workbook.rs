@@ -135,7 +135,8 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
     }
     gather.row(row_index as usize + 1, &row)?;
     if unread > 0 {
-        gather.note(format!("{unread} cells of sheet \"{}\" cannot be read", clean(name, SHOWN)));
+        let cells = if unread == 1 { "one cell".to_owned() } else { format!("{unread} cells") };
+        gather.note(format!("{cells} of sheet \"{}\" cannot be read", clean(name, SHOWN)));
     }
     Ok(())
 }
@@ -176,3 +177,6 @@ fn shown(error: &CellErrorType) -> &'static str {
         CellErrorType::GettingData => "#GETTING_DATA",
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;
