@@ -178,3 +178,35 @@ fn say(text: &str) -> anyhow::Result<bool> {
         result => result.map(|()| true).context("cannot write to standard output"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_has_the_range_of_the_collector() {
+        assert_eq!(interval("100ms"), Ok(Span::from_ms(100)));
+        assert_eq!(interval("1h"), Ok(Span::from_secs(3_600)));
+        for (text, sentence) in [
+            ("99ms", "99ms is shorter than the shortest interval, 100ms; write a value from 100ms to 1h"),
+            ("61m", "1h1m is longer than the longest interval, 1h; write a value from 100ms to 1h"),
+            ("0", "an interval of 0 would look at the machine without a pause; write a value from 100ms to 1h"),
+        ] {
+            assert_eq!(interval(text), Err(sentence.to_owned()));
+        }
+        assert!(interval("often").is_err());
+    }
+
+    #[test]
+    fn intervals_differ_when_one_is_more_than_twice_the_other() {
+        for (one_ms, other_ms, expected) in [
+            (5_000, 5_000, false),
+            (5_000, 2_500, false),
+            (2_500, 5_000, false),
+            (5_000, 2_499, true),
+            (2_499, 5_000, true),
+        ] {
+            assert_eq!(differs(one_ms, other_ms), expected, "{one_ms} {other_ms}");
+        }
+    }
+}

@@ -23,6 +23,7 @@ use self::answer::Answer;
 pub use self::answer::number;
 use self::data::Data;
 use self::features::{Features, Selection};
+use self::log::LogError;
 use self::progress::Progress;
 use crate::cli::{DONE, Global};
 use crate::{model_file, paths};
@@ -120,7 +121,10 @@ fn data(global: &Global, args: &TrainArgs) -> anyhow::Result<Data> {
     let reader = Reader::open(&paths::state_folder(&loaded.config.store)?)?;
     let _progress = Progress::begin("reading the log".to_owned());
     let now_ms = watchkeeper_collect::wall_clock_ms();
-    Ok(log::read(&reader, last, args.interval, now_ms, &args.features.columns())?)
+    match log::read(&reader, last, args.interval, now_ms, &args.features.columns()) {
+        Err(LogError::Empty { last }) if !loaded.config.store.samples => Err(LogError::Off { last }.into()),
+        read => Ok(read?),
+    }
 }
 
 fn learn(args: &TrainArgs, data: &Data, selection: &Selection) -> anyhow::Result<(Model, std::time::Duration)> {

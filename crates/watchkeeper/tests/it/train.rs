@@ -1,5 +1,6 @@
 //! `train` as people call it: from the files of the scripts and from the log of a watch, to a model or to a sentence.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -43,7 +44,7 @@ pub fn usual_log(program: &Program, name: &str, rows: usize) {
     for row in 0..rows {
         let (minute, second) = (row * 5 / 60, row * 5 % 60);
         let (cpu, memory) = ((row * 37 % 23) as f64 / 100.0, 40.0 + (row * 11 % 17) as f64 / 10.0);
-        text.push_str(&format!("2026-11-20 03:{minute:02}:{second:02},{cpu},{memory}\n"));
+        writeln!(text, "2026-11-20 03:{minute:02}:{second:02},{cpu},{memory}").expect("a text grows");
     }
     fs::write(program.folder().join(name), text).expect("the log is written");
 }
@@ -219,7 +220,7 @@ fn a_training_that_fails_leaves_the_old_model() {
 fn the_log_of_a_watch_is_learned_from() {
     let program = Program::new("[collect]\ninterval = \"200ms\"\n");
     let mut watch = program.run();
-    program.wait_for(Duration::from_secs(60), "some looks", || {
+    program.wait_for(Duration::from_mins(1), "some looks", || {
         let status: Value = serde_json::from_str(&program.command(&["status", "--json"]).stdout).unwrap_or_default();
         status["reader"]["ticks"].as_u64().is_some_and(|ticks| ticks >= 25)
     });
@@ -240,4 +241,13 @@ fn the_log_of_a_watch_is_learned_from() {
     assert_eq!(few.status.code(), Some(1));
     assert!(few.stderr.contains("too few to learn"), "{}", few.stderr);
     assert!(few.stderr.ends_with("; let `watchkeeper run` log for longer\n"), "{}", few.stderr);
+    let nothing = train(&program, &["--last", "1ms"]);
+    assert_eq!(nothing.stderr, "error: the log holds nothing of the last 1ms; `watchkeeper run` writes it\n");
+    program.configure("[store]\nsamples = false\n");
+    let off = train(&program, &["--last", "1ms"]);
+    assert_eq!(
+        off.stderr,
+        "error: the log holds nothing of the last 1ms, because `store.samples = false` switches it off; learn from a recording: \
+         `watchkeeper record`\n"
+    );
 }

@@ -7,13 +7,11 @@ use serde_json::{Map, Value, json};
 use watchkeeper_core::text::{clean, local_time};
 use watchkeeper_detect::{Reason, Verdict};
 
-use super::judgement::{Judgement, Status};
+use super::judgement::{Judgement, LEAST_SHARE, Status};
 use crate::command::train::number;
 
 /// Features that are named at an anomaly.
 const MOST_REASONS: usize = 3;
-/// A feature with less of the score than this is not named after the first.
-const LEAST_SHARE: f64 = 0.05;
 
 /// How people see it.
 #[derive(Clone, Debug)]

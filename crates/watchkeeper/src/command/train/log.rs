@@ -20,6 +20,15 @@ pub enum LogError {
         /// How far back it was asked for.
         last: Span,
     },
+    /// Nobody looked, and nobody will.
+    #[error(
+        "the log holds nothing of the last {last}, because `store.samples = false` switches it off; learn from a recording: \
+         `watchkeeper record`"
+    )]
+    Off {
+        /// How far back it was asked for.
+        last: Span,
+    },
     /// The store could not answer.
     #[error(transparent)]
     History(#[from] HistoryError),
