@@ -30,13 +30,13 @@ struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// Configuration file, also `WATCHKEEPER_CONFIG` [default: in the platform's folder, see `config path`]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 100)]
     pub config: Option<PathBuf>,
     /// Least important messages shown: error, warn, info, debug or trace
-    #[arg(long, global = true, value_name = "LEVEL")]
+    #[arg(long, global = true, value_name = "LEVEL", display_order = 100)]
     pub log_level: Option<String>,
     /// Form of messages on standard error: text or json
-    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(long, global = true, value_name = "FORMAT", display_order = 100)]
     pub log_format: Option<String>,
 }
 
@@ -44,6 +44,8 @@ pub struct Global {
 enum Command {
     /// Watch this machine: log, analyse, notify
     Run,
+    /// Record this machine for a while into a workbook and a threat log
+    Record(command::record::RecordArgs),
     /// Learn what is normal from a recording or the log
     #[command(after_help = command::train::EXAMPLES)]
     Train(command::train::TrainArgs),
@@ -66,7 +68,11 @@ enum Command {
 impl Global {
     /// Where this call's configuration comes from.
     pub fn sources(&self) -> Result<Sources, ConfigError> {
-        let mut overrides = Vec::new();
+        self.sources_with(Vec::new())
+    }
+
+    /// The same with flags of a command that set keys: flag, key, value.
+    fn sources_with(&self, mut overrides: Vec<(String, String, String)>) -> Result<Sources, ConfigError> {
         for (flag, key, value) in
             [("--log-level", "log.level", &self.log_level), ("--log-format", "log.format", &self.log_format)]
         {
@@ -80,6 +86,11 @@ impl Global {
     /// The configuration of this call.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
         crate::config::load(self.sources()?)
+    }
+
+    /// The configuration of this call with flags of a command that set keys: flag, key, value.
+    pub fn load_with(&self, flags: Vec<(String, String, String)>) -> Result<Loaded, ConfigError> {
+        crate::config::load(self.sources_with(flags)?)
     }
 }
 
@@ -97,6 +108,7 @@ pub fn main() -> ExitCode {
     let global = cli.global;
     let result = match cli.command {
         None | Some(Command::Run) => command::run::run(&global),
+        Some(Command::Record(args)) => command::record::record(&global, &args),
         Some(Command::Train(args)) => command::train::train(&global, &args),
         Some(Command::Detect(args)) => command::detect::detect(&global, &args),
         Some(Command::Status(args)) => command::status::status(&global, &args),

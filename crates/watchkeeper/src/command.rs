@@ -4,6 +4,7 @@ pub mod config;
 pub mod detect;
 pub mod incidents;
 pub mod notify;
+pub mod record;
 pub mod run;
 pub mod status;
 pub mod train;

@@ -1,0 +1,43 @@
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    record: RecordArgs,
+}
+
+#[test]
+fn flags_set_the_keys_of_the_configuration_and_a_percent_sign_is_understood() {
+    let overrides = |flags: &[&str]| {
+        let line = Line::try_parse_from(["record"].iter().chain(flags)).unwrap();
+        line.record
+            .overrides()
+            .into_iter()
+            .map(|(flag, key, value)| format!("{flag} {key}={value}"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(overrides(&[]), [""; 0]);
+    let flags = ["--interval=1s", "--duration=0", "--cpu-alert=80.5%", "--top=9", "--output=a.xlsx", "--threat-log=b"];
+    let expected = [
+        "--interval record.log_interval=1s",
+        "--duration record.run_duration=0",
+        "--cpu-alert record.cpu_alert_threshold=80.5",
+        "--top record.top=9",
+        "--output record.output_filename=a.xlsx",
+        "--threat-log record.threat_log_filename=b",
+    ];
+    assert_eq!(overrides(&flags), expected);
+}
+
+#[test]
+fn the_next_command_can_be_copied() {
+    for (workbook, command) in [
+        ("system_monitor_report.xlsx", "watchkeeper train"),
+        ("/srv/week-1.xlsx", "watchkeeper train --from /srv/week-1.xlsx"),
+        ("a (recovered).xlsx", "watchkeeper train --from \"a (recovered).xlsx\""),
+    ] {
+        assert_eq!(with_file("watchkeeper train", "--from", Path::new(workbook)), command);
+    }
+}
