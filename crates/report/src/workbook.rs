@@ -117,7 +117,8 @@ fn compose(
         .set_creation_datetime(&created);
     workbook.set_properties(&properties);
 
-    summary::add(&mut workbook, header, digest, zone, &styles)?;
+    let drawn = if is_short { Drawn::log(digest.rows) } else { Drawn::samples(digest) };
+    summary::add(&mut workbook, header, digest, &drawn, zone, &styles)?;
     let mut tables: Vec<Table<'_>> =
         vec![log::table(recording, digest, zone), alerts::table(recording, digest, zone, &styles)];
     let mut pages = Vec::new();
@@ -132,7 +133,6 @@ fn compose(
             }
         }
     }
-    let drawn = if is_short { Drawn::log(digest.rows) } else { Drawn::samples(digest) };
     graph::add(&mut workbook, header, digest, &drawn, &styles)?;
     top::add(&mut workbook, digest, zone, &styles)?;
     graph::add_data(&mut workbook, header, digest, &drawn, zone, &styles)?;

@@ -97,8 +97,8 @@ pub(super) fn table<'a>(
         Look::new("Ticket", 10.0, Kind::Id),
         Look::new("Severity", 12.0, Kind::Text),
         Look::new("Culprit", 34.0, Kind::Text),
-        Look::new("Culprit Share (%)", 13.0, Kind::Number(1)),
-        Look::new("Duration (s)", 13.0, Kind::Number(0)),
+        Look::number("Culprit Share (%)", 1),
+        Look::number("Duration (s)", if has_ms { 3 } else { 0 }),
     ];
     let mut tickets = Tickets::new(threshold);
     let cells = recording.rows().filter_map(move |row| {

@@ -55,6 +55,12 @@ impl Look {
     pub(super) fn new(title: impl Into<String>, width: f64, kind: Kind) -> Self {
         Self { title: title.into(), width, kind }
     }
+
+    /// A number whose title, in two lines with the button of a filter, is what takes the room.
+    pub(super) fn number(title: &str, decimals: u8) -> Self {
+        let width = (title.chars().count() as f64 * 0.62 + 4.0).max(12.0);
+        Self::new(title, width, Kind::Number(decimals))
+    }
 }
 
 /// A part of a table that fits into one sheet.

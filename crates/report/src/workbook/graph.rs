@@ -11,7 +11,7 @@ use super::cell::{Cell, Look};
 use super::digest::{DRAWN, Digest};
 use super::error::Trouble;
 use super::log;
-use super::style::{self, ACCENT, ALARM, INK, Kind, QUIET, RULE, SECOND, Styles};
+use super::style::{self, ACCENT, ALARM, INK, QUIET, RULE, SECOND, Styles};
 use super::summary::grouped;
 use crate::recording::Header;
 
@@ -19,8 +19,8 @@ use crate::recording::Header;
 const DATA: &str = "Chart_Data";
 const THRESHOLD: &str = "Alert Threshold (%)";
 /// Size on the screen, pixels: fills a window of usual size.
-const WIDTH: u32 = 1_280;
-const HEIGHT: u32 = 620;
+const WIDTH: u32 = 1_400;
+const HEIGHT: u32 = 720;
 /// Labels of the time axis.
 const MOST_LABELS: u32 = 10;
 /// With so few points each is marked.
@@ -128,6 +128,22 @@ impl Drawn {
     }
 }
 
+/// The chart of CPU usage for the summary, if there is something to draw; height in pixels.
+pub(super) fn cpu_chart(header: &Header, digest: &Digest, drawn: &Drawn, width: u32, height: u32) -> Option<Chart> {
+    let graph = &GRAPHS[0];
+    if drawn.points() == 0 || !is_known(digest, graph.lines[0]) {
+        return None;
+    }
+    let mut chart = chart(graph, graph.lines, header, digest, drawn);
+    chart.title().set_name("CPU usage in percent, alert threshold dashed").set_font(font(11.0, QUIET).unset_bold());
+    chart.legend().set_hidden();
+    let interval = label_interval(drawn, MOST_LABELS / 2);
+    chart.x_axis().set_name("").set_label_interval(interval).set_tick_interval(interval);
+    chart.y_axis().set_name("").set_major_unit(20);
+    chart.set_width(width).set_height(height);
+    Some(chart)
+}
+
 /// Adds the sheets with the charts.
 pub(super) fn add(
     workbook: &mut Workbook,
@@ -139,7 +155,7 @@ pub(super) fn add(
     for graph in &GRAPHS {
         let sheet = workbook.add_worksheet();
         sheet.set_name(graph.sheet)?;
-        sheet.set_screen_gridlines(false);
+        sheet.set_screen_gridlines(false).set_default_row_height(style::ROW_HEIGHT);
         style::for_print(sheet, 1);
         let known: Vec<&str> = graph.lines.iter().copied().filter(|title| is_known(digest, title)).collect();
         if known.is_empty() || drawn.points() == 0 {
@@ -166,7 +182,7 @@ pub(super) fn add_data(
     let sheet = workbook.add_worksheet();
     sheet.set_name(DATA)?.set_hidden(true);
     let threshold = Cell::number(header.cpu_alert_percent);
-    let threshold_look = Look::new(THRESHOLD, 13.0, Kind::Number(1));
+    let threshold_look = Look::number(THRESHOLD, 1);
     match drawn {
         Drawn::Log { rows } => {
             let looks = [threshold_look];
@@ -177,7 +193,7 @@ pub(super) fn add_data(
         Drawn::Samples { steps, .. } => {
             let has_ms = log::has_ms(header);
             let mut looks = vec![Look::new("Timestamp", log::time_width(has_ms), log::time_kind(has_ms))];
-            looks.extend(DRAWN.iter().map(|title| Look::new(*title, 13.0, Kind::Number(2))));
+            looks.extend(DRAWN.iter().map(|title| Look::number(title, 2)));
             looks.push(threshold_look);
             style::begin_table(sheet, &looks, *steps, styles)?;
             (1..).zip(digest.samples.steps()).try_for_each(|(row, (ts_ms, point))| {
@@ -213,9 +229,9 @@ fn chart(graph: &Graph, known: &[&str], header: &Header, digest: &Digest, drawn:
         series.set_format(ChartFormat::new().set_line(&line));
     }
     chart.title().set_name(graph.title).set_font(font(16.0, INK).set_bold());
-    let interval = drawn.points().div_ceil(MOST_LABELS).clamp(1, u32::from(u16::MAX)) as u16;
+    let interval = label_interval(drawn, MOST_LABELS);
     let length_ms = digest.ended_ms.unwrap_or(0).saturating_sub(digest.began_ms.unwrap_or(0));
-    let times = if length_ms < DAY_MS { "hh:mm:ss" } else { "yyyy-mm-dd hh:mm" };
+    let times = if length_ms < DAY_MS { "hh:mm:ss" } else { "mm-dd hh:mm" };
     // A text axis: a time axis of a spreadsheet knows nothing shorter than a day.
     chart.x_axis().set_text_axis(true).set_num_format(times).set_name("Time");
     chart.x_axis().set_label_interval(interval).set_tick_interval(interval);
@@ -228,13 +244,21 @@ fn chart(graph: &Graph, known: &[&str], header: &Header, digest: &Digest, drawn:
     let mut axis_line = ChartFormat::new().set_line(ChartLine::new().set_color(RULE)).clone();
     chart.x_axis().set_name_font(font(11.0, INK).set_bold()).set_font(&font(10.0, QUIET)).set_format(&mut axis_line);
     chart.y_axis().set_name_font(font(11.0, INK).set_bold()).set_font(&font(10.0, QUIET));
-    chart.legend().set_position(ChartLegendPosition::Bottom).set_font(&font(10.0, INK));
+    if known.len() + usize::from(graph.has_threshold) > 1 {
+        chart.legend().set_position(ChartLegendPosition::Bottom).set_font(&font(10.0, INK));
+    } else {
+        chart.legend().set_hidden();
+    }
     chart.chart_area().set_format(ChartFormat::new().set_no_border());
     chart.set_width(WIDTH).set_height(HEIGHT).set_object_movement(ObjectMovement::DontMoveOrSizeWithCells);
     chart.set_alt_text(graph.title);
     // The sheet with the threshold is hidden.
     chart.show_hidden_data();
     chart
+}
+
+fn label_interval(drawn: &Drawn, most_labels: u32) -> u16 {
+    drawn.points().div_ceil(most_labels).clamp(1, u32::from(u16::MAX)) as u16
 }
 
 fn font(size: f64, color: Color) -> ChartFont {

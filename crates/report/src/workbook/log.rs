@@ -20,10 +20,10 @@ pub(super) fn table<'a>(recording: &'a Recording, digest: &Digest, zone: &'a Tim
     let header = recording.header();
     let has_ms = has_ms(header);
     let mut looks = vec![Look::new("Timestamp", time_width(has_ms), time_kind(has_ms))];
-    looks.extend(columns().iter().map(|column| Look::new(column.title, 13.0, Kind::Number(column.decimals))));
-    looks.push(Look::new("Top Process", 30.0, Kind::Text));
-    looks.push(Look::new("Top Process CPU (%)", 13.0, Kind::Number(1)));
-    looks.push(Look::new("Interval (s)", 10.0, Kind::Number(if has_ms { 3 } else { 1 })));
+    looks.extend(columns().iter().map(|column| Look::number(column.title, column.decimals)));
+    looks.push(Look::new("Top Process", 36.0, Kind::Text));
+    looks.push(Look::number("Top Process CPU (%)", 1));
+    looks.push(Look::number("Interval (s)", if has_ms { 3 } else { 1 }));
     let cells = recording.rows().map(move |row| {
         let row = row?;
         let culprit = culprit(&row);
@@ -69,5 +69,5 @@ pub(super) fn time_kind(has_ms: bool) -> Kind {
 
 /// How wide a time is, in characters.
 pub(super) fn time_width(has_ms: bool) -> f64 {
-    if has_ms { 24.0 } else { 20.0 }
+    if has_ms { 26.0 } else { 22.0 }
 }

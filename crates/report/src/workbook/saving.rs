@@ -37,7 +37,7 @@ pub(super) fn save(
     compose: impl FnOnce(&mut File) -> Result<(), Trouble>,
 ) -> Result<Saved, Trouble> {
     // The workbook behind a link is replaced, not the link.
-    let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+    let target = if target.is_symlink() { fs::canonicalize(target).map_err(Trouble::Io)? } else { target.to_owned() };
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

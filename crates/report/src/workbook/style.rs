@@ -1,6 +1,6 @@
 //! How the sheets look: one set of colours, formats and print settings.
 
-use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet};
+use rust_xlsxwriter::{Color, Format, FormatAlign, Worksheet};
 
 use super::cell::{Cell, Look};
 use super::error::Trouble;
@@ -20,6 +20,8 @@ pub(super) const RULE: Color = Color::RGB(0xD1_D5DB);
 /// Ground of what should be seen first.
 pub(super) const GROUND: Color = Color::RGB(0xEE_F3F8);
 
+/// Rows under a chart, in points: said, so that no program stretches the chart.
+pub(super) const ROW_HEIGHT: f64 = 15.0;
 const PAPER_A4: u8 = 9;
 
 /// How the values of a column are shown.
@@ -40,6 +42,7 @@ pub(super) enum Kind {
 /// The formats of tables; those of the summary are with it.
 pub(super) struct Styles {
     header: Format,
+    header_of_numbers: Format,
     text: Format,
     time: Format,
     time_ms: Format,
@@ -59,20 +62,20 @@ impl Styles {
     pub(super) fn new() -> Self {
         let cell = || Format::new().set_font_color(INK);
         let number = |format: &str| cell().set_num_format(format);
+        let header = Format::new()
+            .set_bold()
+            .set_font_color(Color::White)
+            .set_background_color(ACCENT)
+            .set_text_wrap()
+            .set_align(FormatAlign::VerticalCenter);
         Self {
-            header: Format::new()
-                .set_bold()
-                .set_font_color(Color::White)
-                .set_background_color(ACCENT)
-                .set_text_wrap()
-                .set_align(FormatAlign::VerticalCenter)
-                .set_border_bottom(FormatBorder::Thin)
-                .set_border_bottom_color(ACCENT),
-            text: cell(),
-            time: number("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left),
-            time_ms: number("yyyy-mm-dd hh:mm:ss.000").set_align(FormatAlign::Left),
+            header_of_numbers: header.clone().set_align(FormatAlign::Center),
+            header: header.set_align(FormatAlign::Left).set_indent(1),
+            text: cell().set_align(FormatAlign::Left).set_indent(1),
+            time: number("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left).set_indent(1),
+            time_ms: number("yyyy-mm-dd hh:mm:ss.000").set_align(FormatAlign::Left).set_indent(1),
             numbers: ["#,##0", "#,##0.0", "#,##0.00", "#,##0.000"].map(number),
-            id: number("0"),
+            id: number("0").set_align(FormatAlign::Center),
             note: Format::new().set_font_color(QUIET).set_italic(),
             alarm: Format::new().set_font_color(ALARM).set_bold(),
             critical: Format::new().set_font_color(Color::RGB(0x7F_1D1D)).set_background_color(Color::RGB(0xFE_CACA)),
@@ -94,11 +97,13 @@ impl Styles {
 /// Titles in the first row that stay in sight, filters, widths, print settings. `rows` stand below the titles.
 pub(super) fn begin_table(sheet: &mut Worksheet, looks: &[Look], rows: u32, styles: &Styles) -> Result<(), Trouble> {
     for (column, look) in (0..).zip(looks) {
-        sheet.write_string_with_format(0, column, &look.title, &styles.header)?;
+        let is_number = matches!(look.kind, Kind::Number(_) | Kind::Id);
+        let header = if is_number { &styles.header_of_numbers } else { &styles.header };
+        sheet.write_string_with_format(0, column, &look.title, header)?;
         sheet.set_column_width(column, look.width)?;
     }
     let last_column = looks.len().saturating_sub(1) as u16;
-    sheet.set_row_height(0, 32)?;
+    sheet.set_row_height(0, 36)?;
     sheet.set_freeze_panes(1, 0)?;
     sheet.autofilter(0, 0, rows.max(1), last_column)?;
     sheet.set_repeat_rows(0, 0)?;

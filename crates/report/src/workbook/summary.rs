@@ -8,6 +8,7 @@ use watchkeeper_core::unit::Unit;
 use super::cell::{Cell, foreign};
 use super::digest::Digest;
 use super::error::Trouble;
+use super::graph::{self, Drawn};
 use super::style::{self, ACCENT, ALARM, GROUND, INK, Kind, QUIET, RULE, Styles};
 use crate::recording::Header;
 
@@ -18,6 +19,10 @@ const WIDTHS: [f64; 7] = [2.0, 34.0, 17.0, 17.0, 17.0, 21.0, 2.0];
 /// Characters that fit into a line over all columns.
 const LINE: usize = 100;
 const LINE_HEIGHT: f64 = 16.0;
+/// The chart is as wide as all columns and so many rows high.
+const CHART_WIDTH: u32 = 780;
+const CHART_ROWS: u32 = 12;
+const ROW_PIXELS: u32 = 20;
 /// Processes that are named here.
 const MOST_PROCESSES: usize = 5;
 /// Things that could not be seen and are named here.
@@ -28,11 +33,12 @@ pub(super) fn add(
     workbook: &mut Workbook,
     header: &Header,
     digest: &Digest,
+    drawn: &Drawn,
     zone: &TimeZone,
     styles: &Styles,
 ) -> Result<(), Trouble> {
     let sheet = workbook.add_worksheet();
-    sheet.set_name("Summary")?.set_screen_gridlines(false).set_active(true);
+    sheet.set_name("Summary")?.set_screen_gridlines(false).set_active(true).set_default_row_height(style::ROW_HEIGHT);
     for (column, width) in (0..).zip(WIDTHS) {
         sheet.set_column_width(column, width)?;
     }
@@ -41,6 +47,7 @@ pub(super) fn add(
     let mut page = SummaryPage { sheet, row: 0, looks: Looks::new(), styles };
     page.title(header, digest, zone)?;
     page.headline(header, digest, zone)?;
+    page.chart(header, digest, drawn)?;
     page.facts(header, digest, zone)?;
     page.figures(digest, zone)?;
     page.processes(digest, zone)?;
@@ -81,7 +88,8 @@ struct Looks {
     label: Format,
     value: Format,
     heading: Format,
-    heading_right: Format,
+    heading_of_numbers: Format,
+    heading_of_times: Format,
     text: Format,
     note: Format,
 }
@@ -119,7 +127,8 @@ impl Looks {
                 .set_border_bottom_color(ACCENT),
             label: Format::new().set_font_color(QUIET),
             value: ink().set_align(FormatAlign::Left),
-            heading_right: heading.clone().set_align(FormatAlign::Right),
+            heading_of_numbers: heading.clone().set_align(FormatAlign::Right),
+            heading_of_times: heading.clone().set_align(FormatAlign::Left).set_indent(1),
             heading,
             text: ink().set_text_wrap().set_align(FormatAlign::Top).set_align(FormatAlign::Left),
             note: Format::new().set_font_color(QUIET).set_italic().set_text_wrap().set_align(FormatAlign::Top),
@@ -192,6 +201,14 @@ impl SummaryPage<'_> {
         Ok(())
     }
 
+    fn chart(&mut self, header: &Header, digest: &Digest, drawn: &Drawn) -> Result<(), Trouble> {
+        if let Some(chart) = graph::cpu_chart(header, digest, drawn, CHART_WIDTH, CHART_ROWS * ROW_PIXELS) {
+            self.sheet.insert_chart(self.row, FIRST, &chart)?;
+            self.row += CHART_ROWS + 1;
+        }
+        Ok(())
+    }
+
     fn facts(&mut self, header: &Header, digest: &Digest, zone: &TimeZone) -> Result<(), Trouble> {
         self.section("Recording")?;
         let unknown = || "unknown".to_owned();
@@ -209,9 +226,9 @@ impl SummaryPage<'_> {
             (
                 "Observed",
                 format!(
-                    "{} in {rows}, one every {}{damaged}",
+                    "{} in {rows}, one every {} s{damaged}",
                     duration(digest.observed_ms),
-                    duration(header.interval_ms)
+                    header.interval_ms as f64 / 1e3
                 ),
             ),
             ("CPU alert threshold", format!("{} %", header.cpu_alert_percent)),
@@ -330,8 +347,11 @@ impl SummaryPage<'_> {
 
     fn headings(&mut self, titles: [&str; 5]) -> Result<(), Trouble> {
         for (column, title) in (FIRST..).zip(titles) {
-            let look =
-                if (FIRST + 1..LAST).contains(&column) { &self.looks.heading_right } else { &self.looks.heading };
+            let look = match column {
+                FIRST => &self.looks.heading,
+                LAST => &self.looks.heading_of_times,
+                _ => &self.looks.heading_of_numbers,
+            };
             self.sheet.write_string_with_format(self.row, column, title, look)?;
         }
         self.row += 1;

@@ -33,13 +33,13 @@ fn process_looks() -> Vec<Look> {
         Look::new("Program", 34.0, Kind::Text),
         Look::new("Process", 20.0, Kind::Text),
         Look::new("PID", 10.0, Kind::Id),
-        Look::new("CPU Time (s)", 12.0, Kind::Number(2)),
-        Look::new("Mean CPU (%)", 11.0, Kind::Number(2)),
-        Look::new("Peak CPU (%)", 11.0, Kind::Number(1)),
+        Look::number("CPU Time (s)", 2),
+        Look::number("Mean CPU (%)", 2),
+        Look::number("Peak CPU (%)", 1),
         Look::new("Peak At", log::time_width(false), Kind::Time),
-        Look::new("Peak Memory (MB)", 12.0, Kind::Number(1)),
-        Look::new("Read (MB)", 12.0, Kind::Number(2)),
-        Look::new("Written (MB)", 12.0, Kind::Number(2)),
+        Look::number("Peak Memory (MB)", 1),
+        Look::number("Read (MB)", 2),
+        Look::number("Written (MB)", 2),
         Look::new("First Seen", log::time_width(false), Kind::Time),
         Look::new("Last Seen", log::time_width(false), Kind::Time),
     ]
@@ -70,10 +70,10 @@ fn processes(digest: &Digest, zone: &TimeZone) -> Vec<Vec<Cell>> {
 fn connection_looks() -> Vec<Look> {
     vec![
         Look::new("Remote Address", 40.0, Kind::Text),
-        Look::new("Mean Connections", 13.0, Kind::Number(2)),
-        Look::new("Peak Connections", 13.0, Kind::Number(0)),
+        Look::number("Mean Connections", 2),
+        Look::number("Peak Connections", 0),
         Look::new("Peak At", log::time_width(false), Kind::Time),
-        Look::new("Seen In (%)", 11.0, Kind::Number(1)),
+        Look::number("Seen In (%)", 1),
         Look::new("First Seen", log::time_width(false), Kind::Time),
         Look::new("Last Seen", log::time_width(false), Kind::Time),
     ]
