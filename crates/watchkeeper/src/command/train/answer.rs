@@ -11,7 +11,7 @@ use watchkeeper_detect::{FeatureSummary, Summary};
 use watchkeeper_report::column;
 
 use super::data::Data;
-use super::features::{Missing, Selection};
+use super::features::{Selection, lacks};
 use crate::command::detect::DEFAULT_INTERVAL;
 use crate::model_file::{self, shown};
 
@@ -32,6 +32,9 @@ pub struct Answer {
     left_out: usize,
     /// What they lack.
     missing: Vec<Lack>,
+    /// The same in words.
+    #[serde(skip)]
+    lacks: String,
     /// Columns that `all` passed over.
     passed_over: Vec<Passed>,
     /// Time from one row to the next.
@@ -60,8 +63,6 @@ struct Lack {
     empty: usize,
     not_finite: usize,
     unreadable: usize,
-    #[serde(skip)]
-    words: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,7 +85,6 @@ impl Answer {
             empty: missing.absent.empty,
             not_finite: missing.absent.not_finite,
             unreadable: missing.absent.unreadable,
-            words: missing.words(),
         });
         let passed = selection.passed_over.iter().map(|passed| Passed { feature: passed.title, reason: passed.reason });
         Self {
@@ -92,6 +92,7 @@ impl Answer {
             rows: summary.rows,
             left_out: data.table.rows - selection.rows,
             missing: lack.collect(),
+            lacks: lacks(&selection.missing),
             passed_over: passed.collect(),
             interval_ms: summary.interval_ms,
             features: summary.features.clone(),
@@ -119,8 +120,7 @@ impl Answer {
         let every = self.interval_ms.map_or(String::new(), |ms| format!(", one every {}", duration(ms)));
         line("rows", &format!("{} from {}{every}", self.rows, self.source));
         if self.left_out > 0 {
-            let lacks: Vec<&str> = self.missing.iter().map(|lack| lack.words.as_str()).collect();
-            line("left out", &format!("{} ({})", rows(self.left_out), lacks.join("; ")));
+            line("left out", &format!("{} ({})", rows(self.left_out), self.lacks));
         }
         let width = self.features.iter().map(|feature| feature.name.chars().count()).max().unwrap_or(0);
         for (index, feature) in self.features.iter().enumerate() {
@@ -148,8 +148,7 @@ impl Answer {
 
 /// What the rows that were left out lack, in a sentence.
 pub fn left_out(data: &Data, selection: &Selection) -> String {
-    let lacks: Vec<String> = selection.missing.iter().map(Missing::words).collect();
-    format!("{} left out ({})", rows(data.table.rows - selection.rows), lacks.join("; "))
+    format!("{} left out ({})", rows(data.table.rows - selection.rows), lacks(&selection.missing))
 }
 
 /// A number with the digits of its column.
@@ -214,7 +213,7 @@ fn warnings(data: &Data, summary: &Summary, path: &Path) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::command::train::data::Absent;
-    use crate::command::train::features::PassedOver;
+    use crate::command::train::features::{Missing, PassedOver};
     use watchkeeper_detect::Contamination;
     use watchkeeper_report::Table;
 

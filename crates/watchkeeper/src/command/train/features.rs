@@ -140,11 +140,14 @@ fn has(present: &[String]) -> String {
     if present.is_empty() { "it has no columns".to_owned() } else { format!("it has: {}{rest}", listed(present)) }
 }
 
-impl Missing {
-    /// `CPU Usage (%): 2 empty, 1 NaN`.
-    pub fn words(&self) -> String {
-        format!("{}: {}", self.title, self.absent.words())
-    }
+/// What columns lack: `CPU Usage (%), Load (1 min): 2 empty; Processes: 1 NaN`.
+pub fn lacks(missing: &[Missing]) -> String {
+    let same = |a: &Missing, b: &Missing| a.absent == b.absent;
+    let alike = missing.chunk_by(same).map(|group| {
+        let titles: Vec<&str> = group.iter().map(|missing| missing.title).collect();
+        format!("{}: {}", titles.join(", "), group[0].absent.words())
+    });
+    alike.collect::<Vec<_>>().join("; ")
 }
 
 /// Takes the features and the rows that have all of them.
@@ -288,9 +291,15 @@ mod tests {
         let selection = select(&data, &Features::parse("memory,cpu").unwrap()).unwrap();
         assert_eq!(titles(&selection.columns), ["Memory Usage (%)", "CPU Usage (%)"]);
         assert_eq!((selection.rows, selection.numbers), (2, vec![40.0, 1.0, 43.0, 4.0]));
-        let whys: Vec<(&str, String)> =
-            selection.missing.iter().map(|missing| (missing.title, missing.absent.words())).collect();
-        assert_eq!(whys, [("Memory Usage (%)", "1 not a number".to_owned()), ("CPU Usage (%)", "1 empty".to_owned())]);
+        assert_eq!(lacks(&selection.missing), "Memory Usage (%): 1 not a number; CPU Usage (%): 1 empty");
+    }
+
+    #[test]
+    fn columns_that_lack_the_same_are_named_together() {
+        let missing = |title, empty| Missing { title, absent: Absent { empty, ..Absent::default() } };
+        let all = [missing("CPU Usage (%)", 1), missing("I/O Wait (%)", 1), missing("Processes", 2)];
+        assert_eq!(lacks(&all), "CPU Usage (%), I/O Wait (%): 1 empty; Processes: 2 empty");
+        assert_eq!(lacks(&[]), "");
     }
 
     #[test]
