@@ -1,4 +1,5 @@
-//! Cost of the hot tier: bytes and CPU time for each process at each tick, bytes written in a day, time of questions.
+//! Cost of the hot tier: bytes and CPU time for each process at each tick, bytes written in a day, time of questions; and of
+//! the same ticks as files for other programs.
 //!
 //! `cargo bench -p watchkeeper-store --bench hot -- [HOURS]` (24 by default, simulated, one tick a second) prints a table.
 //!
@@ -20,6 +21,7 @@ use rusqlite::Connection;
 use rustix::time::{ClockId, clock_gettime};
 use watchkeeper_core::gap::{Gap, GapReason, Section};
 use watchkeeper_core::process::{Command, Executable};
+use watchkeeper_core::quantity::Span;
 use watchkeeper_core::reading::{
     CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure, ProcessCpu,
     ProcessFaults, ProcessIo, ProcessMemory, Socket, Stall, Swap,
@@ -28,7 +30,7 @@ use watchkeeper_core::snapshot::{Cpu, Disk, Exited, Host, Interface, Process, Re
 use watchkeeper_core::{
     BootId, Entity, EntityKind, History, Image, Moment, ProcessKey, ProcessState, Range, Recorder, Series, Snapshot,
 };
-use watchkeeper_store::{Reader, Store, StoreConfig};
+use watchkeeper_store::{Reader, Sink, SinkConfig, SinkFormat, SinkOrigin, Store, StoreConfig};
 
 const PROCESSES: u32 = 300;
 /// 2026-11-20 00:00:00 UTC.
@@ -75,6 +77,34 @@ fn main() {
     println!("{:<44} {per_day:>12.3} GB (budget 1){scaled}", "written a day");
     tables(&path, samples);
     questions(&folder, ticks);
+    files(around.path());
+}
+
+/// Cost of ten minutes as files for other programs.
+fn files(folder: &Path) {
+    println!("\n{:<44} {:>10} {:>12} {:>12}", "file for other programs", "us/look", "bytes/row", "GB a day");
+    for (format, interval) in
+        [(SinkFormat::Csv, None), (SinkFormat::Csv, Some(60)), (SinkFormat::Jsonl, None), (SinkFormat::Jsonl, Some(60))]
+    {
+        const TICKS: i64 = 600;
+        let path = folder.join(format!("{}{}", format.word(), interval.unwrap_or(0)));
+        let interval = interval.map(Span::from_secs);
+        let config = SinkConfig { format: Some(format), path: path.clone(), interval, ..SinkConfig::default() };
+        let zone = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        let mut sink = Sink::new(&config, SinkOrigin { host_name: "db1".to_owned(), zone, user_name: |_| None });
+        let mut machine = Machine::new();
+        let mut cpu_us = 0;
+        for second in 0..TICKS {
+            let snapshot = machine.tick(second);
+            let before_us = process_cpu_us();
+            sink.record(&snapshot).unwrap();
+            cpu_us += process_cpu_us() - before_us;
+        }
+        let what = format!("{}, every {}", format.word(), interval.unwrap_or(Span::from_secs(1)));
+        let bytes = fs::metadata(&path).unwrap().len() as f64;
+        let (row, day) = (bytes / sink.written().rows as f64, bytes * 86_400.0 / TICKS as f64 / 1e9);
+        println!("{what:<44} {:>10.1} {row:>12.1} {day:>12.3}", cpu_us as f64 / TICKS as f64);
+    }
 }
 
 fn share(changed: u64, ticks: i64) -> f64 {

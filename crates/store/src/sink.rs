@@ -8,6 +8,7 @@ mod column;
 mod config;
 mod file;
 mod lines;
+mod machine;
 mod sum;
 mod window;
 

@@ -8,7 +8,7 @@ mod unix;
 mod windows;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
@@ -181,7 +181,11 @@ impl SinkFile {
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let header = if length == 0 && self.format == SinkFormat::Csv { HEADER.as_slice() } else { &[] };
-        let written = (&open.file).write_all(header).and_then(|()| (&open.file).write_all(&batch.bytes));
+        let mut file = &open.file;
+        let written = file
+            .seek(SeekFrom::End(0))
+            .and_then(|_| file.write_all(header))
+            .and_then(|()| file.write_all(&batch.bytes));
         if let Err(error) = written {
             if open.file.set_len(length).is_err() {
                 self.torn = Some((open.identity, length));
@@ -250,7 +254,7 @@ impl SinkFile {
         let renamed = system::rename(&self.path, &aside);
         renamed.map_err(|error| SinkError::from_io("set aside", &self.path, &error))?;
         self.open = None;
-        tracing::info!(path = %self.path.display(), aside = %aside.display(), "a full file of a sink was set aside");
+        tracing::info!(path = %self.path.display(), aside = %aside.display(), "a file of a sink was set aside");
         for old in rotation::surplus(&self.path, &aside, self.config.kept().unwrap_or(usize::MAX)) {
             match fs::remove_file(&old) {
                 Ok(()) => tracing::info!(path = %old.display(), "deleted an old file of a sink"),

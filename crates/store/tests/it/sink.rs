@@ -7,9 +7,12 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use watchkeeper_core::catalogue::{EntityRef, Value};
 use watchkeeper_core::quantity::Span;
-use watchkeeper_core::snapshot::{Exited, Process, ProcessCpu, ProcessIo, TickFlags};
-use watchkeeper_core::{Image, ProcessKey, Recorder, Snapshot};
+use watchkeeper_core::snapshot::{
+    Disk, DiskCounters, Exited, Interface, InterfaceCounters, Process, ProcessCpu, ProcessIo, TickFlags,
+};
+use watchkeeper_core::{Image, ProcessKey, Recorder, Snapshot, metrics};
 use watchkeeper_store::{Sink, SinkConfig, SinkFormat, SinkMode, SinkOrigin};
 
 use crate::hot_world::{DAY, Dice, TEN, World, first_look, key, plain, process};
@@ -137,6 +140,94 @@ fn a_look_becomes_a_row_for_the_host_and_each_process_with_the_names_of_the_cata
         assert_eq!(ended["process.exit.time"], "2026-11-20T11:00:00.500+01:00");
         assert_eq!(ended["process.exit.code"], "1");
         assert!(!ended.contains_key("process.exit.signal") && !ended.contains_key("process.cpu.cores"), "{ended:?}");
+    }
+}
+
+/// Every column of this row that the catalogue has for this entity says the same there.
+fn agrees_with_the_catalogue(row: &Row, snapshot: &Snapshot, entity: EntityRef<'_>) -> Result<usize, TestCaseError> {
+    let kind = entity.entity().kind();
+    let of_entity = metrics().filter(|metric| metric.entity_kind() == kind && COLUMNS.contains(&metric.name));
+    let mut count = 0;
+    for metric in of_entity {
+        let found = row.get(metric.name).map(String::as_str);
+        let agrees = match metric.value(snapshot, entity) {
+            Some(Value::Number(value)) => {
+                let found: Option<f64> = found.map(|text| text.parse().unwrap());
+                found.is_some_and(|found| (found - value).abs() <= 1e-3 + value.abs() * 1e-9)
+            }
+            Some(Value::Text(text)) => found == Some(text),
+            None => found.is_none(),
+        };
+        prop_assert!(agrees, "{} {:?} {:?}", metric.name, found, metric.value(snapshot, entity));
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Columns whose names are those of metrics of the host or of processes.
+const COLUMNS: [&str; 23] = [
+    "system.cpu.logical.count",
+    "system.cpu.utilization",
+    "system.cpu.not_attributed",
+    "system.memory.usage",
+    "system.memory.utilization",
+    "system.paging.utilization",
+    "system.linux.load.1m",
+    "system.network.connection.count",
+    "system.process.count",
+    "process.name",
+    "process.program",
+    "process.state",
+    "process.cpu.utilization",
+    "process.cpu.cores",
+    "process.memory.usage",
+    "process.memory.virtual",
+    "process.disk.io.read",
+    "process.disk.io.write",
+    "process.network.io.receive",
+    "process.network.io.transmit",
+    "process.thread.count",
+    "process.unix.file_descriptor.count",
+    "process.command_line",
+];
+
+#[test]
+fn bytes_of_the_host_count_once_and_a_sum_with_an_unknown_part_is_unknown() {
+    let disk = |name: &str, read_bytes| Disk {
+        name: name.to_owned(),
+        counters: Some(DiskCounters { read_bytes, written_bytes: 1, ..DiskCounters::default() }),
+        in_flight: 0,
+    };
+    let interface = |name: &str, received_bytes| Interface {
+        name: name.to_owned(),
+        counters: Some(InterfaceCounters { received_bytes, sent_bytes: 5, ..InterfaceCounters::default() }),
+        up: None,
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let config = SinkConfig { interval: Some(Span::from_secs(2)), ..config(SinkFormat::Csv, folder.path()) };
+    let mut sink = open(&config);
+    sink.record(&first_look(plain(TEN, 0))).unwrap();
+    for second in 1..=4_u64 {
+        let mut snapshot = plain(TEN + 1_000 * second as i64, 0);
+        snapshot.disks = Some(vec![disk("nvme0n1", 1_000 * second), disk("sda", 500), disk("dm-0", 1 << 40)]);
+        snapshot.interfaces = Some(vec![interface("eth0", 100), interface("lo", 1 << 40)]);
+        if second == 2 {
+            snapshot.interfaces.as_mut().unwrap().push(Interface { counters: None, ..interface("eth1", 0) });
+        }
+        if second > 2 {
+            snapshot.interfaces = None;
+        }
+        sink.record(&snapshot).unwrap();
+    }
+    let hosts = rows(&config);
+    for (name, values) in [
+        ("system.disk.io.read", [Some(2_000.0), Some(4_000.0)]),
+        ("system.disk.io.write", [Some(2.0), Some(2.0)]),
+        ("system.network.io.receive", [Some(100.0), None]),
+        ("system.network.io.transmit", [Some(5.0), None]),
+        ("system.cpu.utilization", [Some(0.25), Some(0.25)]),
+    ] {
+        assert_eq!(numbers(&hosts, name), values, "{name}");
     }
 }
 
@@ -376,6 +467,25 @@ proptest! {
             prop_assert_eq!(batch[0]["interval_s"].parse::<f64>().unwrap(), seconds);
         }
         prop_assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_look_says_what_the_catalogue_says(seed: u64, jsonl: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(if jsonl { SinkFormat::Jsonl } else { SinkFormat::Csv }, folder.path());
+        let mut sink = open(&config);
+        let mut world = World::new(seed);
+        for n in 0..10 {
+            let snapshot = world.tick(TEN + n * 1_000, 5_000 + n * 1_000, 1_000);
+            fs::write(&config.path, "").unwrap();
+            sink.record(&snapshot).unwrap();
+            let rows = rows(&config);
+            prop_assert_eq!(agrees_with_the_catalogue(&rows[0], &snapshot, EntityRef::Host)?, 9);
+            for row in of_kind(&rows, "process") {
+                let process = snapshot.process_by_pid(row["process.pid"].parse().unwrap()).unwrap();
+                prop_assert_eq!(agrees_with_the_catalogue(&row, &snapshot, EntityRef::Process(process))?, 14);
+            }
+        }
     }
 
     #[test]

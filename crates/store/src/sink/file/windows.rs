@@ -15,8 +15,8 @@ pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
 
 pub(super) fn open_to_append(path: &Path, _mode: u32, _group: Option<u32>) -> io::Result<File> {
     refuse_link(path)?;
-    // Mending a cut line needs more than the right to append.
-    OpenOptions::new().read(true).append(true).write(true).create(true).open(path)
+    // Taking back a cut line needs more than the right to append.
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 pub(super) fn set_mode(_file: &File, _mode: u32) {}
