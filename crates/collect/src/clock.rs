@@ -63,40 +63,107 @@ mod clocks {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(windows)]
+mod clocks {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use watchkeeper_core::BootId;
+
+    use crate::windows;
+
+    /// The clock that counts time asleep ticks every 16 ms or so: less than this is no sleep.
+    const GRANULARITY_MS: i64 = 50;
+
+    pub(super) fn monotonic_ms() -> i64 {
+        // The call cannot fail for a pointer that is one.
+        windows::clocks_ms().map_or(0, |(awake_ms, _)| awake_ms)
+    }
+
+    pub(super) fn suspended_ms() -> i64 {
+        static KNOWN_MS: AtomicI64 = AtomicI64::new(0);
+        let known_ms = KNOWN_MS.load(Ordering::Relaxed);
+        let asleep_ms = windows::clocks_ms().map_or(known_ms, |(awake_ms, all_ms)| all_ms - awake_ms);
+        if asleep_ms < known_ms + GRANULARITY_MS {
+            return known_ms;
+        }
+        KNOWN_MS.fetch_max(asleep_ms, Ordering::Relaxed).max(asleep_ms)
+    }
+
+    /// The system's own process began with the kernel, and unlike the time of the boot its start is not computed anew when
+    /// the clock is set.
+    pub(super) fn boot_id() -> BootId {
+        let system = windows::processes().and_then(|processes| processes.get(&windows::SYSTEM).copied());
+        match system.filter(|system| system.started > 0) {
+            Some(system) => BootId(uuid::Uuid::from_u64_pair(super::DERIVED, system.started)),
+            None => super::derived_boot_id(sysinfo::System::boot_time().unwrap_or(0)),
+        }
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
 mod clocks {
     use std::sync::OnceLock;
     use std::time::Instant;
 
+    use rustix::time::{ClockId, clock_gettime};
     use watchkeeper_core::BootId;
 
-    /// Anchored once at the uptime, then counted by the standard library's monotonic clock.
-    static ANCHOR: OnceLock<(Instant, i64)> = OnceLock::new();
-
-    pub(super) fn monotonic_ms() -> i64 {
-        let (anchor, uptime_ms) = ANCHOR.get_or_init(|| {
-            let uptime_ms = i64::try_from(sysinfo::System::uptime().unwrap_or(0)).unwrap_or(0).saturating_mul(1_000);
-            (Instant::now(), uptime_ms)
-        });
-        uptime_ms.saturating_add(i64::try_from(anchor.elapsed().as_millis()).unwrap_or(i64::MAX))
+    /// What the clocks said when they were first asked.
+    struct Anchor {
+        uptime_ms: i64,
+        /// Stands still while the machine sleeps.
+        awake: Instant,
+        /// Does not; milliseconds.
+        all_ms: i64,
     }
 
-    /// The standard library does not tell time asleep apart.
+    static ANCHOR: OnceLock<Anchor> = OnceLock::new();
+
+    /// Anchored once at the uptime, then counted by the standard library's clock.
+    pub(super) fn monotonic_ms() -> i64 {
+        let anchor = anchor();
+        anchor.uptime_ms.saturating_add(awake_ms(anchor))
+    }
+
+    /// Time asleep since the clocks were first asked.
     pub(super) fn suspended_ms() -> i64 {
-        0
+        let anchor = anchor();
+        (all_ms() - anchor.all_ms - awake_ms(anchor)).max(0)
     }
 
     pub(super) fn boot_id() -> BootId {
+        #[cfg(target_os = "macos")]
+        if let Some(session) = crate::macos::boot_session() {
+            return BootId(session);
+        }
         super::derived_boot_id(sysinfo::System::boot_time().unwrap_or(0))
+    }
+
+    fn anchor() -> &'static Anchor {
+        ANCHOR.get_or_init(|| {
+            let uptime_ms = i64::try_from(sysinfo::System::uptime().unwrap_or(0)).unwrap_or(0).saturating_mul(1_000);
+            Anchor { uptime_ms, awake: Instant::now(), all_ms: all_ms() }
+        })
+    }
+
+    fn awake_ms(anchor: &Anchor) -> i64 {
+        i64::try_from(anchor.awake.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    fn all_ms() -> i64 {
+        let time = clock_gettime(ClockId::Monotonic);
+        time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000)
     }
 }
 
 /// A boot id where the kernel has none: from the time of the boot (seconds since the epoch), in steps of ten seconds
 /// because it is computed from two clocks and wobbles.
 pub(crate) fn derived_boot_id(boot_time_secs: u64) -> BootId {
-    // The high half only marks the id as derived: "wkboot" in ASCII.
-    BootId(uuid::Uuid::from_u64_pair(0x0077_6b62_6f6f_7400, boot_time_secs / 10))
+    BootId(uuid::Uuid::from_u64_pair(DERIVED, boot_time_secs / 10))
 }
+
+/// The high half only marks an id as derived: "wkboot" in ASCII.
+const DERIVED: u64 = 0x0077_6b62_6f6f_7400;
 
 #[cfg(test)]
 mod tests {

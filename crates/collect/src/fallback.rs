@@ -1,28 +1,33 @@
 //! The portable tier: what the `sysinfo` crate gives on every operating system, in the same words as the other tiers.
 //!
 //! Less detail than a tier made for one system. What it lacks is listed as gaps in each reading:
-//! - CPU time of the machine is integrated from percentages (see [`processors`]), and its modes are unknown;
-//! - CPU time of processes is not split into user and kernel: all of it stands in `user_us`;
-//! - page faults, threads, descriptors, network bytes, units and containers of processes are unknown;
-//! - of disks only the bytes are known, and only of those with a mounted filesystem (see [`volumes`]);
-//! - dropped packets, pressure, event counters, peers and listening sockets are unknown.
+//! - CPU time of the machine is integrated from percentages (see [`processors`]), and its modes are unknown; Windows is
+//!   asked itself, for the crate's counters of performance are slow and may be broken;
+//! - CPU time of processes is not split into user and kernel, except on Windows: all of it stands in `user_us`;
+//! - page faults, threads (except on Windows), descriptors, network bytes, units and containers of processes are unknown;
+//! - disk bytes of processes are, on Windows, those of all calls: files, network shares, pipes and devices;
+//! - of disks only the bytes are known, and only of those with a mounted filesystem (see [`volumes`]); none on macOS;
+//! - dropped packets, pressure, event counters, peers and listening sockets are unknown; loopback too on Windows.
+//!
+//! Without privilege macOS shows CPU time and memory of the user's own processes only, Windows those of all.
 
+mod machine;
 mod processes;
+#[cfg(any(unix, test))]
 mod processors;
 mod volumes;
 
-use sysinfo::{CpuRefreshKind, InterfaceOperationalState, Networks, System};
-use watchkeeper_core::reading::{HostReading, InterfaceCounters, InterfaceReading, Load, Memory, Reading, Swap};
+use sysinfo::{InterfaceOperationalState, Networks, System};
+use watchkeeper_core::reading::{HostReading, InterfaceCounters, InterfaceReading, Load, Memory, Reading};
 use watchkeeper_core::{BootId, Gap, GapReason, Moment, Section};
 
+use self::machine::Machine;
 use self::processes::Processes;
-use self::processors::Processors;
 use self::volumes::Volumes;
 use crate::{CollectConfig, CollectError, Collector, clock};
 
 /// What no operating system tells through this tier.
-const NEVER_TOLD: [Section; 10] = [
-    Section::ProcessCpu,
+const NEVER_TOLD: [Section; 9] = [
     Section::ProcessNetwork,
     Section::ProcessDescriptors,
     Section::ProcessExit,
@@ -45,56 +50,47 @@ struct Portable {
     system: System,
     networks: Option<Networks>,
     processes: Processes,
-    processors: Processors,
+    machine: Machine,
     volumes: Volumes,
 }
 
 impl Portable {
     fn open(config: &CollectConfig) -> Result<Self, CollectError> {
         let mut system = System::new().map_err(|_| CollectError::NoSuchTier { tier: "portable" })?;
-        // Percentages are of the time since the last look; this is the first.
-        system.refresh_cpu_list(CpuRefreshKind::nothing().with_usage());
+        let machine = Machine::open(&mut system);
         Ok(Self {
             boot: clock::boot_id(),
             system,
             networks: Networks::new().ok(),
             processes: Processes::new(config.command_line, System::boot_time().unwrap_or(0)),
-            processors: Processors::default(),
+            machine,
             volumes: Volumes::new(volumes::look),
         })
     }
 
     fn read_at(&mut self, at: Moment) -> Reading {
         let mut gaps: Vec<Gap> = NEVER_TOLD.iter().map(|section| unsupported(*section, 1)).collect();
-        self.system.refresh_cpu_usage();
-        self.system.refresh_memory();
-        let shares = self.system.cpus().iter().enumerate().map(|(index, cpu)| {
-            let digits = cpu.name().trim_start_matches(|c: char| !c.is_ascii_digit());
-            (digits.parse().unwrap_or(index as u32), f64::from(cpu.usage()) / 100.0)
-        });
-        self.processors.advance(at.mono_ms, shares);
-        // Modes, context switches, interrupts and created processes.
-        gaps.push(unsupported(Section::Cpu, 4));
+        let processors = self.machine.processors(&mut self.system, at.mono_ms, &mut gaps);
+        let swap = self.machine.swap(&mut self.system, &mut gaps);
         let load = load();
         if load.is_none() {
             gaps.push(unsupported(Section::Load, 1));
         }
         let host = HostReading {
-            cpu_count: u32::try_from(self.system.cpus().len()).ok().filter(|count| *count > 0),
-            cpu: Some(self.processors.all()),
+            cpu_count: processors.count,
+            cpu: processors.all,
             memory: self.memory(&mut gaps),
-            swap: Some(Swap { total_bytes: self.system.total_swap(), free_bytes: self.system.free_swap() }),
+            swap,
             load,
             ..HostReading::default()
         };
         let (disks, filesystems) = self.volumes.read(at.mono_ms, &mut gaps);
         let interfaces = self.interfaces(&mut gaps);
         let processes = self.processes.read(&mut self.system, &at, &mut gaps);
-        let cpus = Some(self.processors.each());
         Reading {
             at,
             host,
-            cpus,
+            cpus: processors.each,
             disks,
             filesystems,
             interfaces,
@@ -148,6 +144,11 @@ impl Portable {
             })
             .collect();
         interfaces.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        if interfaces.is_empty() {
+            // The crate does not say why; of a machine without one there would be nothing to log either.
+            gaps.push(unsupported(Section::Interfaces, 1));
+            return None;
+        }
         Some(interfaces)
     }
 }

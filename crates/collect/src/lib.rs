@@ -14,10 +14,15 @@ mod error;
 mod fallback;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(target_os = "macos")]
+mod macos;
 mod names;
 mod own;
 mod program;
 mod redact;
+// The parsers are tested everywhere.
+#[cfg(any(windows, test))]
+mod windows;
 
 use watchkeeper_core::Reading;
 

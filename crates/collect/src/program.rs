@@ -2,7 +2,8 @@
 //!
 //! `[container or *.service] / executable file name`, then the script of an interpreter or the jar or main class of
 //! java: `cron.service/bash cleanup.sh`, `docker:0123456789ab/nginx`, `python3 backup.py`, `rustc`. User sessions,
-//! scopes and slices do not count. Baselines hang on this; raise `PROGRAM_VERSION` in the core when it changes.
+//! scopes and slices do not count. On Windows a name is small letters, however the file was called this time, and keeps
+//! its `.exe`: `python.exe backup.py`. Baselines hang on this; raise `PROGRAM_VERSION` in the core when it changes.
 
 /// What is known of a process when it is named.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,17 +26,33 @@ const SCRIPT_CHARACTERS: usize = 100;
 /// The kernel cuts names to this many bytes.
 const KERNEL_NAME_BYTES: usize = 15;
 
+/// How a system names files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    /// Folders end at `/`.
+    Unix,
+    /// Folders end at `\` or `/`, names differ by more than case, programs end with `.exe`.
+    Windows,
+}
+
+const NAMING: Naming = if cfg!(windows) { Naming::Windows } else { Naming::Unix };
+
 /// The program that a process counts as; never empty.
 pub(crate) fn program(facts: &Facts<'_>) -> String {
-    let file = file_name(facts);
-    let script = script(file, facts.arguments.get(1..).unwrap_or_default());
+    program_as(NAMING, facts)
+}
+
+fn program_as(naming: Naming, facts: &Facts<'_>) -> String {
+    let file = file_name(naming, facts);
+    let file = if naming == Naming::Windows { file.to_lowercase() } else { file.to_owned() };
+    let script = script(naming, &file, facts.arguments.get(1..).unwrap_or_default());
     let home = facts.container.or_else(|| facts.unit.filter(|unit| unit.ends_with(".service")));
     let mut program = String::new();
     if let Some(home) = home {
         program.push_str(home);
         program.push('/');
     }
-    program.push_str(file);
+    program.push_str(&file);
     if let Some(script) = script {
         program.push(' ');
         program.extend(script.chars().take(SCRIPT_CHARACTERS));
@@ -45,7 +62,8 @@ pub(crate) fn program(facts: &Facts<'_>) -> String {
 
 /// The file name of the executable. Where the kernel does not show the executable, the name of the process, which the
 /// command line may complete where it was cut.
-fn file_name<'a>(facts: &Facts<'a>) -> &'a str {
+fn file_name<'a>(naming: Naming, facts: &Facts<'a>) -> &'a str {
+    let last_part = |path: &'a str| last_part(naming, path);
     if let Some(name) = facts.executable.map(last_part).filter(|name| !name.is_empty()) {
         return name;
     }
@@ -61,8 +79,9 @@ fn file_name<'a>(facts: &Facts<'a>) -> &'a str {
     }
 }
 
-fn last_part(path: &str) -> &str {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+fn last_part(naming: Naming, path: &str) -> &str {
+    let ends: &[char] = if naming == Naming::Windows { &['/', '\\'] } else { &['/'] };
+    path.trim_end_matches(ends).rsplit(ends).next().unwrap_or(path)
 }
 
 /// How an interpreter is told what to run.
@@ -78,7 +97,7 @@ struct Interpreter {
 }
 
 const INTERPRETERS: [Interpreter; 6] = [
-    Interpreter { names: &["python", "pypy"], with_value: &["-W", "-X"], inline: &["-c"], module: &["-m"] },
+    Interpreter { names: &["python", "pythonw", "pypy"], with_value: &["-W", "-X"], inline: &["-c"], module: &["-m"] },
     Interpreter {
         names: &["node", "nodejs"],
         with_value: &["-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions"],
@@ -94,7 +113,7 @@ const INTERPRETERS: [Interpreter; 6] = [
     Interpreter { names: &["perl"], with_value: &["-I"], inline: &["-e", "-E"], module: &[] },
     Interpreter { names: &["ruby"], with_value: &["-I", "-r", "-C", "-E"], inline: &["-e"], module: &[] },
     Interpreter {
-        names: &["java"],
+        names: &["java", "javaw"],
         with_value: &[
             "-cp",
             "-classpath",
@@ -115,8 +134,10 @@ const INTERPRETERS: [Interpreter; 6] = [
 ];
 
 /// The script, module, jar or main class that an interpreter runs; `arguments` without the interpreter itself.
-fn script<'a>(file: &str, arguments: &[&'a str]) -> Option<&'a str> {
-    let stem = file.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
+fn script<'a>(naming: Naming, file: &str, arguments: &[&'a str]) -> Option<&'a str> {
+    let last_part = |path: &'a str| last_part(naming, path);
+    let stem = if naming == Naming::Windows { file.strip_suffix(".exe").unwrap_or(file) } else { file };
+    let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-'));
     let interpreter = INTERPRETERS.iter().find(|interpreter| interpreter.names.contains(&stem))?;
     let is_shell = interpreter.names.contains(&"sh");
     let mut arguments = arguments.iter().copied();
@@ -190,6 +211,26 @@ mod tests {
             let facts = Facts { executable: Some(executable), arguments: &arguments, ..Facts::default() };
             assert_eq!(program(&facts), expected, "{command}");
         }
+    }
+
+    #[test]
+    fn programs_of_windows_are_told_apart_by_more_than_case() {
+        for (executable, arguments, expected) in [
+            (r"C:\Program Files\nginx\nginx.exe", &["nginx.exe"][..], "nginx.exe"),
+            (r"C:\WINDOWS\System32\SvcHost.EXE", &["svchost.exe", "-k", "x"], "svchost.exe"),
+            (r"C:\Python312\python.exe", &["python", r"D:\jobs\Backup.py", "--all"], "python.exe Backup.py"),
+            (r"C:\Python312\pythonw.exe", &["pythonw", "-m", "http.server"], "pythonw.exe http.server"),
+            (r"C:\jdk\bin\javaw.exe", &["javaw", "-jar", r"C:\app\App.jar"], "javaw.exe App.jar"),
+            (r"\\server\share\tool.exe", &[], "tool.exe"),
+        ] {
+            let facts = Facts { name: "x", executable: Some(executable), arguments, ..Facts::default() };
+            assert_eq!(program_as(Naming::Windows, &facts), expected);
+        }
+        let closed = Facts { name: "MsMpEng.exe", ..Facts::default() };
+        assert_eq!(program_as(Naming::Windows, &closed), "msmpeng.exe");
+        // Elsewhere a file may be called so.
+        let odd = Facts { executable: Some(r"/opt/a\b.exe"), ..Facts::default() };
+        assert_eq!(program_as(Naming::Unix, &odd), r"a\b.exe");
     }
 
     #[test]

@@ -28,13 +28,17 @@ pub(crate) fn cut_command_line(arguments: &[&str]) -> String {
 
 /// Programs that take a password in a short option: names, the option, and whether its value may also be the next
 /// argument.
-const SHORT_OPTIONS: [(&[&str], &str, bool); 7] = [
+const SHORT_OPTIONS: [(&[&str], &str, bool); 11] = [
     (&["mysql", "mariadb"], "-p", false),
     (&["sshpass", "mongo", "mongosh", "mongodump", "mongorestore", "mongoexport", "mongoimport"], "-p", true),
     (&["7z", "7za", "7zr", "7zz", "rar", "unrar"], "-p", false),
     (&["redis-cli"], "-a", true),
     (&["ldapsearch", "ldapadd", "ldapmodify", "ldapdelete", "ldappasswd", "ldapwhoami"], "-w", true),
     (&["zip", "unzip", "mosquitto_pub", "mosquitto_sub"], "-P", true),
+    (&["psexec", "psexec64"], "-p", true),
+    (&["sqlcmd", "osql", "bcp"], "-P", true),
+    (&["schtasks"], "/rp", true),
+    (&["schtasks"], "/RP", true),
     // `docker login`, `az login` and the like.
     (&["login"], "-p", true),
 ];
@@ -172,7 +176,8 @@ impl Redactor {
     }
 
     fn remember_program(&mut self, word: &str) {
-        let name = word.rsplit('/').next().unwrap_or(word);
+        let name = word.rsplit(['/', '\\']).next().unwrap_or(word).to_ascii_lowercase();
+        let name = name.strip_suffix(".exe").unwrap_or(&name);
         // `mysqldump`, `mysqladmin`, `mariadb-dump`: all of a family.
         let family =
             |names: &[&str]| names.iter().any(|known| name == *known || (known.len() > 4 && name.starts_with(known)));
@@ -207,8 +212,12 @@ fn expectation(word: &str) -> Expect {
 
 /// An option whose value is the next argument and a secret.
 fn announces(word: &str) -> bool {
-    let is_option = word.starts_with('-') && !word.contains(['=', ':']);
-    is_option && is_secret_name(word.trim_start_matches('-')) && !takes_no_value(word)
+    // On Windows options begin with a slash; a path has more of them, or a dot.
+    let is_option = match word.strip_prefix('/') {
+        Some(name) => !name.contains(['/', '.', '=', ':']),
+        None => word.starts_with('-') && !word.contains(['=', ':']),
+    };
+    is_option && is_secret_name(word.trim_start_matches(['-', '/'])) && !takes_no_value(word)
 }
 
 /// Where the secret begins that a word assigns to a secret-like name, by `=` or `:`.

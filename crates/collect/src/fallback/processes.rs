@@ -1,5 +1,10 @@
 //! Processes through `sysinfo`, without their threads.
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -8,11 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
+use sysinfo::{Pid, Process, ProcessRefreshKind, ProcessesToUpdate, System, UpdateKind};
 use watchkeeper_core::process::{Command, Executable, ProcessState};
 use watchkeeper_core::reading::{Looked, ProcessCpu, ProcessIo, ProcessMemory, ProcessReading};
 use watchkeeper_core::{Gap, GapReason, Image, Moment, ProcessKey, Section};
 
+#[cfg(unix)]
+use self::unix::{Looks, REMEDY};
+#[cfg(windows)]
+use self::windows::{Looks, REMEDY};
 use crate::program::{Facts, program};
 use crate::{CommandLine, redact};
 
@@ -26,16 +35,14 @@ const COMMAND_BYTES: usize = 16 * 1024;
 /// Remembers every living process.
 pub(super) struct Processes {
     command_line: CommandLine,
-    /// Start of the kernel, seconds since the epoch, as of the start of the watch: keys must not move with the clock.
-    boot_secs: u64,
-    me: Option<u32>,
+    looks: Looks,
     known: HashMap<Pid, Known>,
     images_ms: Option<i64>,
 }
 
 struct Known {
-    /// Seconds since the epoch, as the crate tells it; with another one it is another process.
-    started_secs: u64,
+    /// When it began, as finely as the system tells it; with another one it is another process.
+    started: u64,
     start_ticks: u64,
     looks: u32,
     /// Name, path and hash of the command line behind `image`.
@@ -43,32 +50,49 @@ struct Known {
     path: Option<PathBuf>,
     command: u64,
     image: Arc<Image>,
-    cpu_us: u64,
+    cpu: ProcessCpu,
+}
+
+/// What one look finds out about a process; `None` is what this user may not know, or nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// See [`Known::started`].
+    pub(super) started: u64,
+    pub(super) state: Option<ProcessState>,
+    pub(super) threads: Option<u32>,
+    pub(super) cpu: Option<ProcessCpu>,
+    pub(super) memory: Option<ProcessMemory>,
+    pub(super) io: Option<ProcessIo>,
 }
 
 impl Processes {
-    /// `boot_secs`: start of the kernel, seconds since the epoch.
+    /// `boot_secs`: start of the kernel, seconds since the epoch, as of the start of the watch: keys must not move with the
+    /// clock.
     pub(super) fn new(command_line: CommandLine, boot_secs: u64) -> Self {
-        Self { command_line, boot_secs, me: own_uid(), known: HashMap::new(), images_ms: None }
+        Self { command_line, looks: Looks::new(boot_secs), known: HashMap::new(), images_ms: None }
     }
 
     /// Every living process, sorted by key.
     pub(super) fn read(&mut self, system: &mut System, at: &Moment, gaps: &mut Vec<Gap>) -> Vec<ProcessReading> {
         self.refresh(system, at.mono_ms);
+        self.looks.begin();
         let mut before = std::mem::take(&mut self.known);
-        let mut denied = 0;
+        let mut denied = [(Section::ProcessCpu, 0), (Section::ProcessMemory, 0), (Section::ProcessDisk, 0)];
         let mut processes = Vec::with_capacity(system.processes().len());
-        for (pid, process) in system.processes() {
-            let known = before.remove(pid).filter(|known| known.started_secs == process.start_time());
-            let known = self.recognise(*pid, process, known);
-            let readable = self.may_read_io(process);
-            denied += u64::from(!readable);
-            processes.push(reading(at, *pid, process, &known, readable));
+        for (pid, process) in system.processes().iter().filter(|(pid, _)| Looks::is_process(**pid)) {
+            let seen = self.looks.look(*pid, process);
+            let known = before.remove(pid).filter(|known| known.started == seen.started);
+            let known = self.recognise(*pid, process, &seen, known);
+            for (count, is_denied) in
+                denied.iter_mut().zip([seen.cpu.is_none(), seen.memory.is_none(), seen.io.is_none()])
+            {
+                count.1 += u64::from(is_denied);
+            }
+            processes.push(reading(at, *pid, process, &known, &seen));
             self.known.insert(*pid, known);
         }
-        if denied > 0 {
-            let remedy = Some("run the watch as root".to_owned());
-            gaps.push(Gap { section: Section::ProcessDisk, reason: GapReason::Permission, count: denied, remedy });
+        for (section, count) in denied.into_iter().filter(|(_, count)| *count > 0) {
+            gaps.push(Gap { section, reason: GapReason::Permission, count, remedy: Some(REMEDY.to_owned()) });
         }
         processes.sort_unstable_by_key(|process| process.key);
         processes
@@ -99,26 +123,26 @@ impl Processes {
     }
 
     /// The process as it is now, from what was known of it.
-    fn recognise(&self, pid: Pid, process: &Process, known: Option<Known>) -> Known {
-        let cpu_us = process.accumulated_cpu_time().saturating_mul(1_000);
+    fn recognise(&self, pid: Pid, process: &Process, seen: &Seen, known: Option<Known>) -> Known {
+        let cpu = seen.cpu.unwrap_or_default();
         let path = process.exe().filter(|path| !path.as_os_str().is_empty());
         let command = command_hash(process);
         let Some(mut known) = known else {
             let name = lossy(process.name());
-            let started_secs = process.start_time();
             return Known {
-                started_secs,
-                start_ticks: start_ticks(pid.as_u32(), started_secs.saturating_sub(self.boot_secs)),
+                started: seen.started,
+                start_ticks: self.looks.start_ticks(pid, seen.started),
                 looks: 1,
                 path: path.map(Path::to_owned),
                 command,
                 image: self.image(process, &name),
                 name,
-                cpu_us,
+                cpu,
             };
         };
         known.looks = known.looks.saturating_add(1);
-        known.cpu_us = known.cpu_us.max(cpu_us);
+        known.cpu.total_us = known.cpu.total_us.max(cpu.total_us);
+        known.cpu.user_us = known.cpu.user_us.max(cpu.user_us).min(known.cpu.total_us);
         if known.path.as_deref() != path || known.command != command {
             // The crate keeps the first name for ever: after an `exec` the file's name is the better one.
             if let Some(name) = path.and_then(Path::file_name).filter(|_| known.path.as_deref() != path) {
@@ -142,36 +166,30 @@ impl Processes {
             unit: None,
             container: None,
         });
-        let command = (self.command_line == CommandLine::Redacted).then(|| Command {
+        // Only on Linux is there a process without one: a thread of the kernel. Elsewhere it could not be read.
+        let is_read = cfg!(target_os = "linux") || !arguments.is_empty();
+        let command = (self.command_line == CommandLine::Redacted && is_read).then(|| Command {
             text: if cut { redact::cut_command_line(&arguments) } else { redact::command_line(&arguments) },
             // As the kernel counts it, with a zero byte behind each argument.
             length: process.cmd().iter().map(|argument| argument.len() as u64 + 1).sum(),
         });
         Arc::new(Image { name: name.to_owned(), program, executable, command, unit: None, container: None })
     }
-
-    /// The crate answers zeros where the kernel refuses: only root may read the I/O of other users' processes.
-    fn may_read_io(&self, process: &Process) -> bool {
-        self.me.is_none_or(|me| me == 0 || uid(process) == Some(me))
-    }
 }
 
-fn reading(at: &Moment, pid: Pid, process: &Process, known: &Known, io_readable: bool) -> ProcessReading {
+fn reading(at: &Moment, pid: Pid, process: &Process, known: &Known, seen: &Seen) -> ProcessReading {
     let mono_ms = at.mono_ms;
-    let usage = process.disk_usage();
-    let io = ProcessIo { read_bytes: usage.total_read_bytes, written_bytes: usage.total_written_bytes };
-    let memory = ProcessMemory { resident_bytes: process.memory(), virtual_bytes: process.virtual_memory() };
     ProcessReading {
         key: ProcessKey { boot: at.boot, pid: pid.as_u32(), start_ticks: known.start_ticks },
         parent: process.parent().map_or(0, Pid::as_u32),
         image: Arc::clone(&known.image),
         uid: uid(process),
-        state: Some(state(process.status())),
-        threads: None,
-        cpu: Looked::at(mono_ms, ProcessCpu { total_us: known.cpu_us, user_us: known.cpu_us }),
-        memory: Looked::at(mono_ms, memory),
+        state: seen.state,
+        threads: seen.threads,
+        cpu: Looked { value: seen.cpu.map(|_| known.cpu), mono_ms },
+        memory: Looked { value: seen.memory, mono_ms },
         faults: Looked::unreadable(mono_ms),
-        io: if io_readable { Looked::at(mono_ms, io) } else { Looked::unreadable(mono_ms) },
+        io: Looked { value: seen.io, mono_ms },
         network: Looked::unreadable(mono_ms),
         descriptors: Looked::unreadable(mono_ms),
     }
@@ -219,54 +237,9 @@ fn lossy(text: &OsStr) -> String {
     text.to_string_lossy().into_owned()
 }
 
-fn state(status: ProcessStatus) -> ProcessState {
-    match status {
-        ProcessStatus::Run => ProcessState::Running,
-        ProcessStatus::Sleep => ProcessState::Sleeping,
-        ProcessStatus::UninterruptibleDiskSleep => ProcessState::DiskSleep,
-        // Elsewhere the same word means a process that is being made.
-        ProcessStatus::Idle if cfg!(target_os = "linux") => ProcessState::Idle,
-        ProcessStatus::Stop => ProcessState::Stopped,
-        ProcessStatus::Tracing => ProcessState::Traced,
-        ProcessStatus::Zombie => ProcessState::Zombie,
-        ProcessStatus::Dead => ProcessState::Dead,
-        _ => ProcessState::Other,
-    }
-}
-
-/// Start of a process in ticks of 10 ms since the boot. The crate tells whole seconds; on Linux the kernel is asked, so
-/// that a process has the same key in every tier.
-#[cfg(target_os = "linux")]
-fn start_ticks(pid: u32, since_boot_secs: u64) -> u64 {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok();
-    let ticks = stat.as_deref().and_then(started).unwrap_or(since_boot_secs.saturating_mul(100));
-    // Somebody else may have taken the number meanwhile.
-    if ticks / 100 == since_boot_secs { ticks } else { since_boot_secs.saturating_mul(100) }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn start_ticks(_pid: u32, since_boot_secs: u64) -> u64 {
-    since_boot_secs.saturating_mul(100)
-}
-
-/// Field 22 of `/proc/PID/stat`, in ticks of 10 ms. The name before it ends at the last parenthesis.
-#[cfg(target_os = "linux")]
-fn started(stat: &[u8]) -> Option<u64> {
-    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
-    let field = std::str::from_utf8(&stat[name_end + 1..]).ok()?.split_ascii_whitespace().nth(19)?;
-    let ticks: u64 = field.parse().ok()?;
-    let per_second = rustix::param::clock_ticks_per_second();
-    ticks.checked_mul(100)?.checked_div(per_second)
-}
-
+/// The user it runs as. Windows' users have no numbers.
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have no user ids")]
-fn own_uid() -> Option<u32> {
-    Some(rustix::process::geteuid().as_raw())
-}
-
-#[cfg(unix)]
-fn uid(process: &Process) -> Option<u32> {
+pub(super) fn uid(process: &Process) -> Option<u32> {
     process.effective_user_id().or(process.user_id()).map(|uid| **uid)
 }
 
@@ -274,11 +247,6 @@ fn uid(process: &Process) -> Option<u32> {
 #[expect(clippy::unnecessary_wraps, reason = "other systems have no inodes")]
 fn inode(metadata: &std::fs::Metadata) -> Option<u64> {
     Some(std::os::unix::fs::MetadataExt::ino(metadata))
-}
-
-#[cfg(not(unix))]
-fn own_uid() -> Option<u32> {
-    None
 }
 
 #[cfg(not(unix))]
@@ -324,22 +292,10 @@ mod tests {
         let before = me(&mut processes);
         let known = processes.known.get_mut(&Pid::from_u32(std::process::id())).expect("known");
         // As if the number had belonged to somebody who began earlier and used more CPU.
-        (known.started_secs, known.start_ticks, known.cpu_us) = (known.started_secs - 1, 0, u64::MAX / 2);
+        let cpu = ProcessCpu { total_us: u64::MAX / 2, user_us: 0 };
+        (known.started, known.start_ticks, known.cpu) = (known.started - 1, 0, cpu);
         let after = me(&mut processes);
         assert_eq!(after.key, before.key);
         assert!(after.cpu.value.is_some_and(|cpu| cpu.total_us < u64::MAX / 2));
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn the_start_is_field_22_whatever_the_name_holds() {
-        let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
-        for name in ["(cat)", "(a b)", "(x) y (z)", "()"] {
-            let stat = format!("7 {name} {}\n", fields.join(" "));
-            assert_eq!(started(stat.as_bytes()), Some(22), "{name}");
-        }
-        for stat in ["", "7 (cat", "7 (cat) S 1 2", "7 (cat) \u{fffd}"] {
-            assert_eq!(started(stat.as_bytes()), None, "{stat}");
-        }
     }
 }

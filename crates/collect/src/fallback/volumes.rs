@@ -63,12 +63,13 @@ impl Volumes {
         }
         match &self.last {
             Some(Some((disks, filesystems))) => {
-                // Requests, their times and the queue; inodes and what is reserved for root.
-                gaps.push(unsupported(Section::Disks, 6));
-                if cfg!(not(unix)) {
-                    gaps.push(unsupported(Section::Filesystems, 2));
+                // Requests, their times and the queue; inodes and what is reserved for root. No machine has none: of an
+                // empty list nothing was told.
+                gaps.push(unsupported(Section::Disks, if disks.is_empty() { 1 } else { 6 }));
+                if cfg!(not(unix)) || filesystems.is_empty() {
+                    gaps.push(unsupported(Section::Filesystems, if filesystems.is_empty() { 1 } else { 2 }));
                 }
-                (Some(disks.clone()), Some(filesystems.clone()))
+                (told(disks), told(filesystems))
             }
             Some(None) => {
                 gaps.extend([unsupported(Section::Disks, 1), unsupported(Section::Filesystems, 1)]);
@@ -98,6 +99,10 @@ impl Volumes {
     }
 }
 
+fn told<T: Clone>(list: &[T]) -> Option<Vec<T>> {
+    (!list.is_empty()).then(|| list.to_vec())
+}
+
 /// Asks the running system.
 pub(super) fn look() -> Found {
     let kind = DiskRefreshKind::nothing().with_storage().with_io_usage();
@@ -125,9 +130,13 @@ pub(super) fn look() -> Found {
         };
         keep(&mut by_device, filesystem, counters);
     }
-    let disks = by_device
+    let disks: Vec<_> = by_device
         .iter()
-        .filter(|(name, (filesystem, _))| **name != filesystem.mount_point || cfg!(windows))
+        .filter(|(name, (filesystem, counters))| {
+            // A drive's letter is the name of its device on Windows; one that nobody has ever read was not asked.
+            let is_asked = cfg!(windows) && (counters.read_bytes > 0 || counters.written_bytes > 0);
+            **name != filesystem.mount_point || is_asked
+        })
         .map(|(name, (_, counters))| DiskReading { name: name.clone(), counters: *counters, in_flight: 0 })
         .collect();
     let mut filesystems: Vec<_> = by_device.into_values().map(|(filesystem, _)| filesystem).collect();

@@ -52,6 +52,11 @@ fn secrets_are_replaced_and_the_rest_is_kept() {
         (&["x", "password =hunter2 y"], "x password =***"),
         (&["openssl", "rsa", "-passin", "pass:hunter2"], "openssl rsa -passin ***"),
         (&["net", "use", "/password:hunter2"], "net use /password:***"),
+        (&["app.exe", "/password", "hunter2", "/v"], "app.exe /password *** /v"),
+        (&["nginx", "/etc/ssl/private.key", "x"], "nginx /etc/ssl/private.key x"),
+        (&["C:\\MySQL\\bin\\MySQL.exe", "-phunter2"], "C:\\MySQL\\bin\\MySQL.exe -p***"),
+        (&["schtasks", "/create", "/ru", "me", "/rp", "hunter2"], "schtasks /create /ru me /rp ***"),
+        (&["sqlcmd.exe", "-U", "sa", "-P", "hunter2", "-Q", "x"], "sqlcmd.exe -U sa -P *** -Q x"),
         (&["sshd: root@pts/0"], "sshd: root@pts/0"),
     ] {
         assert_eq!(command_line(arguments), expected, "{arguments:?}");

@@ -167,6 +167,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = address(folder.path());
         let _first = Listener::bind(&path).unwrap();
+        if std::env::var_os("WINEPREFIX").is_some() {
+            return; // Wine 8 lets a name be taken twice.
+        }
         let refused = Listener::bind(&path).unwrap_err();
         assert!(format!("{refused:#}").contains("somebody else may have one of this name"), "{refused:#}");
     }
