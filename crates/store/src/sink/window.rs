@@ -123,7 +123,8 @@ impl Window {
     /// Whether the interval is over; ticks come at their own pace, so the nearest one ends it. Without an interval each does.
     pub(super) fn is_due(&self, interval_ms: Option<i64>, tick_ms: i64) -> bool {
         let (Some(interval_ms), Some(begun), Some(last)) = (interval_ms, self.begun, self.last) else { return true };
-        self.ended >= MOST_ENDED || last.mono_ms - begun.mono_ms + tick_ms / 2 >= interval_ms
+        let passed_ms = last.mono_ms - begun.mono_ms;
+        self.ended >= MOST_ENDED || passed_ms >= interval_ms || passed_ms + tick_ms / 2 > interval_ms
     }
 
     fn add_process(&mut self, process: &Process, interval_ms: i64) {
@@ -326,4 +327,35 @@ fn local(ts_ms: i64, zone: &TimeZone) -> Zoned {
 
 fn time_text(ts_ms: i64, zone: &TimeZone, format: &str) -> String {
     local(ts_ms, zone).strftime(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_ends_with_the_tick_that_is_nearest_to_its_end() {
+        for (interval_ms, tick_ms, ends) in [
+            (1_000, 1_000, vec![1, 2, 3, 4, 5, 6]),
+            (3_000, 1_000, vec![3, 6]),
+            (3_000, 999, vec![3, 6]),
+            (3_000, 1_004, vec![3, 6]),
+            (1_500, 1_000, vec![2, 4, 6]),
+            (1_400, 1_000, vec![1, 2, 3, 4, 5, 6]),
+        ] {
+            let mut window = Window::new(String::new(), TimeZone::UTC, |_| None);
+            let mut lines = Lines::new(crate::sink::SinkFormat::Csv);
+            let mut ended = Vec::new();
+            for tick in 0..=6 {
+                let mono_ms = 5_000 + tick * tick_ms;
+                let at = Moment { ts_ms: mono_ms, mono_ms, suspended_ms: 0, boot: BootId::default() };
+                window.add(&Snapshot::unknown(at, if tick == 0 { 0 } else { tick_ms }));
+                if window.is_due(Some(interval_ms), tick_ms) && window.rows(&mut lines).is_some() {
+                    ended.push(tick);
+                }
+            }
+            assert_eq!(ended, ends, "{interval_ms} of {tick_ms}");
+        }
+        assert!(Window::new(String::new(), TimeZone::UTC, |_| None).is_due(None, 0), "each look without an interval");
+    }
 }
