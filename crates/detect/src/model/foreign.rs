@@ -70,9 +70,16 @@ fn text(head: &[u8]) -> Option<&'static str> {
     if text.is_empty() || text.chars().any(|c| c.is_control() && !c.is_whitespace()) {
         return None;
     }
-    if text.starts_with(['{', '[']) {
+    if is_json(text) {
         return Some("a JSON file");
     }
     let line = text.lines().next().unwrap_or_default();
     Some(if line.contains([',', ';', '\t']) { "a CSV file" } else { "a text file" })
+}
+
+/// An object, or an array of texts, objects or arrays: a line of a log may begin with a bracket and a date.
+fn is_json(text: &str) -> bool {
+    let inside = |bracket| text.strip_prefix(bracket).map(str::trim_start);
+    inside('{').is_some_and(|rest| rest.starts_with(['"', '}']))
+        || inside('[').is_some_and(|rest| rest.starts_with(['"', '{', '[', ']']))
 }

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::forest::shape_of;
+use crate::options::MAX_SAMPLES;
 
 fn names(count: usize) -> Vec<String> {
     (0..count).map(|column| format!("feature {column}")).collect()
@@ -264,7 +265,7 @@ fn files_of_others_are_named() {
         ),
         ("CSV", b"Timestamp,CPU Usage (%),Memory Usage (%)\n2026", foreign("a CSV file")),
         ("CSV of a spreadsheet", "\u{feff}Zeit;CPU\n1;2".as_bytes(), foreign("a CSV file")),
-        ("text", b"[2026-11-20 03:04:05] - High", foreign("a JSON file")),
+        ("log", b"[2026-11-20 03:04:05] - High CPU usage detected: 97.5%\n", foreign("a text file")),
         ("words", b"hello\n", foreign("a text file")),
         ("JSON", b" {\"trees\": 1}", foreign("a JSON file")),
         ("SQLite", b"SQLite format 3\0\x10", foreign("a SQLite database")),
@@ -450,14 +451,6 @@ proptest! {
     }
 
     #[test]
-    fn any_flipped_bit_is_refused(place: prop::sample::Index, bit in 0_u8..8) {
-        let mut bytes = small_model().to_bytes();
-        let place = place.index(bytes.len());
-        bytes[place] ^= 1 << bit;
-        prop_assert!(Model::from_bytes(&bytes).is_err(), "bit {} of byte {}", bit, place);
-    }
-
-    #[test]
     fn any_bytes_are_a_model_or_refused(bytes in vec(any::<u8>(), 0..200), begins_well: bool) {
         let bytes = if begins_well { [&MAGIC[..], &bytes].concat() } else { bytes };
         let sentence = Model::from_bytes(&bytes).unwrap_err().to_string();
@@ -508,4 +501,26 @@ fn any_cut_is_refused() {
     for length in 0..bytes.len() {
         assert!(Model::from_bytes(&bytes[..length]).is_err(), "{length} of {} bytes", bytes.len());
     }
+}
+
+#[test]
+fn any_flipped_bit_is_refused() {
+    let mut bytes = small_model().to_bytes();
+    for place in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[place] ^= 1 << bit;
+            assert!(Model::from_bytes(&bytes).is_err(), "bit {bit} of byte {place}");
+            bytes[place] ^= 1 << bit;
+        }
+    }
+}
+
+#[test]
+fn the_largest_samples_fit_into_a_tree() {
+    let rows: Vec<f64> = (0..MAX_SAMPLES as u64 + 5).map(|row| (row * 2_654_435_761 % 1_000_003) as f64).collect();
+    let options = ForestOptions { trees: 1, samples: MAX_SAMPLES, ..ForestOptions::default() };
+    let model = train_with(&rows, 1, &options).unwrap();
+    assert_eq!(model.summary().samples, MAX_SAMPLES);
+    assert!(model.judge(&[5e5]).unwrap().score < 0.6);
+    assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
 }
