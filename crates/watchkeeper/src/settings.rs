@@ -65,12 +65,7 @@ impl Settings {
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         let file = loaded.file.clone();
         let settings = Self { config, file, host_name, zone, zone_name, rules, routes, passwords };
-        // A folder that the configuration names was looked at with it.
-        if let (None, Ok(folder)) = (&settings.config.store.path, paths::state_folder(&settings.config.store)) {
-            let (sinks, interval) = (&settings.config.sink, settings.config.collect.interval);
-            let found = validate_sinks(sinks, interval, Some(&folder));
-            problems.extend(found.into_iter().map(|problem| problem.under("sink")));
-        }
+        problems.extend(sink_problems(&settings.config));
         // Channels belong to their workers; here they are only tried.
         problems.extend(settings.config.smtp.keys().filter_map(|name| {
             settings.channel(name).err().map(|error| Problem::new(format!("smtp.{name}"), error.to_string()))
@@ -102,5 +97,30 @@ impl Settings {
             time_zone: self.zone_name.clone(),
             rules: self.rules.clone(),
         }
+    }
+}
+
+/// What is wrong with the sinks because of where the store lies by itself; a folder that the configuration names was looked at with
+/// it.
+pub fn sink_problems(config: &Config) -> Vec<Problem> {
+    let (None, Ok(folder)) = (&config.store.path, paths::state_folder(&config.store)) else { return Vec::new() };
+    let found = validate_sinks(&config.sink, config.collect.interval, Some(&folder));
+    found.into_iter().map(|problem| problem.under("sink")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use watchkeeper_store::{SinkConfig, SinkFormat, StoreConfig};
+
+    #[test]
+    fn no_file_for_others_lies_in_the_folder_of_the_store_wherever_that_is() {
+        let mut config = Config::default();
+        let path = paths::state_folder(&config.store).unwrap().join("processes.csv");
+        config.sink = vec![SinkConfig { format: Some(SinkFormat::Csv), path, ..SinkConfig::default() }];
+        let found: Vec<String> = sink_problems(&config).into_iter().map(|problem| problem.key_path).collect();
+        assert_eq!(found, ["sink.0.path"]);
+        config.store = StoreConfig { path: Some(std::env::temp_dir().join("elsewhere")), ..StoreConfig::default() };
+        assert_eq!(sink_problems(&config), []);
     }
 }
