@@ -271,6 +271,21 @@ fn what_is_too_long_for_a_sheet_goes_on_in_the_next() {
 }
 
 #[test]
+fn what_is_written_here_can_be_trained_from() {
+    let world = World::new();
+    let percents = [Some(12.5), None, Some(97.5), Some(80.5), Some(0.0)];
+    let spool = world.spool(&percents);
+    for (rows_of_a_sheet, rows_in_memory) in [(100, 100), (100, 0), (2, 100), (2, 0)] {
+        world.write(&spool, Limits { rows_of_a_sheet, rows_in_memory, ..Limits::USUAL }).unwrap();
+        let table = crate::read_table(&world.target, &TimeZone::UTC).unwrap();
+        let cpu = table.columns.iter().find(|column| column.title == "CPU Usage (%)").unwrap();
+        assert_eq!((table.rows, &cpu.values[..], cpu.unreadable), (5, &percents[..], 0));
+        let times: Vec<i64> = table.times_ms.unwrap().into_iter().map(Option::unwrap).collect();
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 5_000), "{times:?}");
+    }
+}
+
+#[test]
 fn titles_stay_in_sight_and_have_filters() {
     let world = World::new();
     world.write(&world.spool(&[Some(90.0); 4]), Limits::USUAL).unwrap();
