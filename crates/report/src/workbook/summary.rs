@@ -15,12 +15,12 @@ use crate::recording::Header;
 /// The columns that are used; the one before them is a margin.
 const FIRST: u16 = 1;
 const LAST: u16 = 5;
-const WIDTHS: [f64; 7] = [2.0, 34.0, 17.0, 17.0, 17.0, 21.0, 2.0];
+const WIDTHS: [f64; 7] = [2.0, 38.0, 17.0, 17.0, 17.0, 21.0, 2.0];
 /// Characters that fit into a line over all columns.
-const LINE: usize = 100;
+const LINE: usize = 114;
 const LINE_HEIGHT: f64 = 16.0;
 /// The chart is as wide as all columns and so many rows high.
-const CHART_WIDTH: u32 = 780;
+const CHART_WIDTH: u32 = 810;
 const CHART_ROWS: u32 = 12;
 const ROW_PIXELS: u32 = 20;
 /// Processes that are named here.
@@ -196,7 +196,7 @@ impl SummaryPage<'_> {
             }
         });
         let look = self.looks.worst.clone();
-        self.box_line(&foreign(&worst), &look, if worst.chars().count() > LINE - 10 { 36.0 } else { 22.0 })?;
+        self.box_line(&foreign(&worst), &look, if worst.chars().count() > LINE - 20 { 36.0 } else { 22.0 })?;
         self.row += 1;
         Ok(())
     }
