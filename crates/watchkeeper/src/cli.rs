@@ -96,6 +96,9 @@ impl Global {
 
 /// Parses, acts, and says what is wrong on standard error.
 pub fn main() -> ExitCode {
+    // A console of Windows that does not understand colours shows their letters.
+    #[cfg(windows)]
+    let _ = anstyle_query::windows::enable_ansi_colors();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,

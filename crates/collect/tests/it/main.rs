@@ -42,7 +42,9 @@ fn every_tier_sees_this_process_and_what_it_needs() {
         let this = snapshot.process_by_pid(std::process::id()).expect("this process is there");
         assert!(this.cpu.is_some(), "{tier:?}");
         assert!(this.memory.is_some_and(|memory| memory.resident_bytes > 100_000), "{tier:?}");
-        assert!(!this.image.program.is_empty() && this.image.command.is_some(), "{tier:?}");
+        assert!(!this.image.program.is_empty(), "{tier:?}");
+        // Wine 8 does not know this question.
+        assert!(this.image.command.is_some() || std::env::var_os("WINEPREFIX").is_some(), "{tier:?}");
         assert!(snapshot.host.cpu_count.is_some_and(|count| count > 0), "{tier:?}");
         assert!(snapshot.host.memory.is_some_and(|memory| memory.total_bytes > 0), "{tier:?}");
     }

@@ -129,10 +129,12 @@ mod tests {
         let wake = Arc::new(Notify::new());
         let mut ledger = store.ledger().unwrap();
         let mut tell = |recipient: &str| {
+            // Before the commit, which may take a while.
+            let told = Instant::now();
             let due_ms = watchkeeper_collect::wall_clock_ms() + 200;
             ledger.commit(&[], &plan_test("mail", &[recipient.to_owned()], due_ms)).unwrap();
             wake.notify_waiters();
-            Instant::now()
+            told
         };
         // A worker looks by itself every 30 s: what comes sooner was noticed.
         let patience = Duration::from_secs(20);

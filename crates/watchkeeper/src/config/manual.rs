@@ -35,8 +35,9 @@ The first of these files that is named is read, and only that one; the current f
 
 1. `--config FILE`
 2. the variable `WATCHKEEPER_CONFIG`
-3. `/etc/watchkeeper/watchkeeper.toml` for root, the user's configuration folder for others (on Linux
-   `~/.config/watchkeeper/watchkeeper.toml`); it may be missing
+3. `watchkeeper.toml` in `/etc/watchkeeper` for root and in `~/.config/watchkeeper` for others; on macOS in
+   `/Library/Application Support/watchkeeper` and in the same folder of the user's own `~/Library`; on Windows in
+   `%APPDATA%\watchkeeper\config`; it may be missing
 
 `watchkeeper config path` says which one it is. Run as root, Watchkeeper refuses a file that others can write or whose
 folders they can change, and says which command mends it.

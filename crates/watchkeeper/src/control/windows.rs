@@ -73,6 +73,11 @@ pub(super) fn connect(path: &Path) -> io::Result<Option<Call>> {
             Err(error) if error.raw_os_error() == Some(PIPE_BUSY) && Instant::now() < until => {
                 std::thread::sleep(BUSY_PAUSE);
             }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let sentence =
+                    "access is denied; the watch runs as another user or as an administrator, ask as that one";
+                return Err(io::Error::new(io::ErrorKind::PermissionDenied, sentence));
+            }
             Err(error) => return Err(error),
         }
     };

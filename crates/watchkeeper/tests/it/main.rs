@@ -1,14 +1,27 @@
 //! Tests of the whole: the rules of the house, and the real binary on real input.
+//!
+//! What is not for every system mounts filesystems, needs root or Debian's packages (Linux), or sends signals (Unix).
 
+#[cfg(target_os = "linux")]
 mod burner;
+#[cfg(target_os = "linux")]
 mod config_command;
+#[cfg(unix)]
 mod detect;
+#[cfg(unix)]
 mod ending;
+mod everywhere;
+#[cfg(target_os = "linux")]
 mod peer;
 mod program;
+#[cfg(unix)]
 mod record;
+#[cfg(target_os = "linux")]
 mod refusals;
+#[cfg(target_os = "linux")]
 mod sink;
 mod tidy;
+#[cfg(target_os = "linux")]
 mod train;
+#[cfg(target_os = "linux")]
 mod watch;

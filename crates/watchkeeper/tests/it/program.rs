@@ -1,12 +1,17 @@
 //! The real binary with a folder, a configuration and an environment of its own.
 
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "not every test is for every system"))]
+
 use std::fs;
+#[cfg(unix)]
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::PermissionsExt;
+#[cfg(windows)]
+use std::os::windows::io::OwnedHandle as OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The password that test servers take.
@@ -49,7 +54,8 @@ impl Program {
     pub fn configure(&self, configuration: &str) {
         let file = self.config_file();
         fs::write(&file, configuration).expect("the configuration is written");
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the configuration is ours");
+        #[cfg(unix)]
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
     }
 
     pub fn folder(&self) -> &Path {
@@ -67,11 +73,17 @@ impl Program {
     /// A call of the program that knows nothing of the machine's own configuration.
     pub fn call(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_watchkeeper"));
+        if cfg!(windows) {
+            // A program of Windows needs some variables of the system.
+            for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("WATCHKEEPER_"))
+            {
+                command.env_remove(name);
+            }
+        } else {
+            command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path());
+        }
         command
             .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.folder.path())
             .env("WATCHKEEPER_CONFIG", self.config_file())
             .env("TEST_SMTP_PASSWORD", PASSWORD)
             .stdin(Stdio::null());
@@ -146,12 +158,14 @@ pub fn said(mut call: Command) -> Said {
 
 impl Watch {
     /// Sends a signal.
+    #[cfg(unix)]
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("the signal is sent");
     }
 
     /// SIGTERM; says whether it ended with code 0 in time.
+    #[cfg(unix)]
     pub fn terminate(&mut self, patience: Duration) -> bool {
         self.signal(Signal::TERM);
         self.wait(patience).is_some_and(|status| status.success())

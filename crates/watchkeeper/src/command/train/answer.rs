@@ -326,6 +326,7 @@ mod tests {
             ("anomaly_detector.model", Some(59_600), "watchkeeper detect --interval 1m"),
             ("my model", Some(200), "watchkeeper detect --model 'my model' --interval 200ms"),
         ] {
+            let expected = if cfg!(windows) { expected.replace('\'', "\"") } else { expected.to_owned() };
             assert_eq!(next(Path::new(path), interval_ms), expected);
         }
     }
