@@ -20,8 +20,13 @@ impl Burner {
     /// Starts a copy of `yes` under another name; its output goes nowhere. As root it gets its core even while other tests
     /// compute.
     pub fn start(folder: &Path) -> Self {
+        Self::named(folder, NAME)
+    }
+
+    /// The same under a file name of the test's choice.
+    pub fn named(folder: &Path, name: &str) -> Self {
         let core = CORE.lock().unwrap_or_else(PoisonError::into_inner);
-        let program = folder.join(NAME);
+        let program = folder.join(name);
         std::fs::copy("/usr/bin/yes", &program).expect("a copy of yes");
         let child = Command::new("nice")
             .args(["-n", "-15"])

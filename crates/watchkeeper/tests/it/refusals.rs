@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::burner::Burner;
 use crate::program::{Program, said};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -147,19 +148,15 @@ fn fill(path: &Path) {
 #[test]
 fn names_with_control_characters_reach_no_terminal() {
     let program = Program::new("[[rule]]\nid = \"any\"\nwhen = 'process.cpu.cores > 0.3'\nfor = \"0s\"\n");
-    let evil = program.folder().join("evil\u{1b}[31m\nname");
-    fs::copy("/usr/bin/yes", &evil).unwrap();
-    let mut child = Command::new(&evil).stdout(Stdio::null()).spawn().unwrap();
+    let evil = Burner::named(program.folder(), "evil\u{1b}[31m\nname");
     let mut watch = program.run();
-    let pid = child.id();
+    let pid = evil.pid();
     program.wait_for(PATIENCE, "an incident of the evil process", || {
         program.command(&["incidents", "list"]).stdout.contains(&format!("(pid {pid})"))
     });
     let listed = program.command(&["incidents", "list"]).stdout;
     let status = program.command(&["status"]).stdout;
     assert!(watch.terminate(Duration::from_secs(10)));
-    child.kill().unwrap();
-    child.wait().unwrap();
     let shown = [listed, status, program.log()].concat();
     assert!(!shown.contains('\u{1b}'), "an escape sequence reached the terminal:\n{shown:?}");
     assert!(shown.contains("evil\\u{1b}[31m name"), "{shown}");
