@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::forest::path_length::{average_path_length, depth_limit};
 use crate::forest::tree::TreeError;
+use crate::forest::walk::step;
 use crate::random::Stream;
 
 fn matrix(rows: &[f64], columns: usize) -> Matrix {
@@ -163,6 +164,15 @@ fn shapes_that_are_no_trees_are_refused() {
 }
 
 #[test]
+fn a_value_at_the_threshold_goes_left() {
+    let mut forest = Forest::without_trees(1, 4);
+    let split = Branch::Split { feature: 0, threshold: 0.5 };
+    forest.add(&[split, Branch::Leaf { rows: 1 }, Branch::Leaf { rows: 3 }]).unwrap();
+    let [below, at, above] = [0.4, 0.5, 0.6].map(|value| forest.score_row(&[value]));
+    assert!(below == at && at > above, "{below} {at} {above}");
+}
+
+#[test]
 fn a_tree_isolates_an_outlier_first() {
     let mut rows: Vec<f64> = (0..300).map(|row| f64::from(row % 50)).collect();
     rows[7] = 1e6;
@@ -223,22 +233,30 @@ proptest! {
         }
     }
 
-    /// Each row of the sample ends in a leaf that counts it: growing and walking compare in the same way.
+    /// Growing and walking compare in the same way, and what could be cut was cut.
     #[test]
     fn rows_of_the_sample_end_where_they_were_counted((columns, rows) in some_rows(), seed: u64) {
         let matrix = matrix(&rows, columns);
         let forest = Forest::grown(&matrix, &options(3, matrix.len(), seed));
+        let limit = depth_limit(matrix.len());
         for tree in &forest.trees {
-            let mut found = vec![0_u16; tree.end - tree.start];
+            let mut found = vec![Vec::new(); tree.end - tree.start];
+            let mut depths = vec![0; found.len()];
             for row in 0..matrix.len() {
                 let mut at = 0;
                 for _ in 0..tree.depth {
                     let node = forest.nodes[tree.start + at];
-                    at = usize::from(node.child) + usize::from(matrix.row(row)[usize::from(node.feature)] > node.threshold);
+                    let next = step(node, matrix.row(row)[usize::from(node.feature)]);
+                    depths[next] = depths[at] + u32::from(next != at);
+                    at = next;
                 }
-                found[at] += 1;
+                found[at].push(matrix.row(row));
             }
-            prop_assert_eq!(&found[..], &forest.leaf_rows[tree.start..tree.end]);
+            let counts: Vec<u16> = found.iter().map(|rows| rows.len() as u16).collect();
+            prop_assert_eq!(&counts[..], &forest.leaf_rows[tree.start..tree.end]);
+            for (rows, depth) in found.iter().zip(depths) {
+                prop_assert!(depth == limit || rows.windows(2).all(|pair| pair[0] == pair[1]), "{:?} at {}", rows, depth);
+            }
         }
     }
 

@@ -121,6 +121,6 @@ fn walk_rows<const COUNT: usize>(nodes: &[Node], lengths: &[f64], depth: u32, ro
 
 /// The next node, without a branch.
 #[inline]
-fn step(node: Node, value: f32) -> usize {
+pub(super) fn step(node: Node, value: f32) -> usize {
     usize::from(node.child) + usize::from(value > node.threshold)
 }

@@ -146,6 +146,15 @@ fn a_summary_says_what_was_learned() {
 }
 
 #[test]
+fn what_a_tree_cannot_tell_apart_is_constant() {
+    // Milliseconds since 1970 of half a minute: 32-bit floats know only every two minutes.
+    let rows: Vec<f64> = (0..30).flat_map(|row| [1.795_5e12 + f64::from(row) * 1_000.0, f64::from(row)]).collect();
+    let model = train(&rows, 2).unwrap();
+    let constant: Vec<bool> = model.summary().features.iter().map(|feature| feature.is_constant).collect();
+    assert_eq!(constant, [true, false]);
+}
+
+#[test]
 fn small_trainings_use_all_rows_for_each_tree() {
     let model = train(&ordinary_rows()[..48], 4).unwrap();
     assert_eq!((model.summary().rows, model.summary().samples), (12, 12));
@@ -476,12 +485,13 @@ proptest! {
     #[test]
     fn a_model_of_random_trees_can_be_asked(
         samples in 2_u16..20,
-        trees in vec(vec((prop::bool::weighted(0.7), any::<u16>(), -1e38_f32..1e38, any::<u16>()), 1..20), 7),
+        trees in vec(vec((prop::bool::weighted(0.7), any::<u16>(), -1e38_f32..1e38, any::<u16>()), 1..20), 19),
         rows in vec(-1e38..1e38, 12),
     ) {
         let mut model = small_model();
         model.forest = Forest::without_trees(4, usize::from(samples));
         model.summary.samples = usize::from(samples);
+        model.summary.trees = trees.len();
         for choices in &trees {
             model.forest.add(&shape_of(samples, choices)).unwrap();
         }
