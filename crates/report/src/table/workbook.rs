@@ -124,7 +124,9 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
         }
         let is_percent = || {
             let style = reader.styles().get(style);
-            style.and_then(|style| style.number_format.as_ref()).is_some_and(|format| format.format_code.contains('%'))
+            style
+                .and_then(|style| style.number_format.as_ref())
+                .is_some_and(|format| shows_percent(&format.format_code))
         };
         let cell = match cell.get_value() {
             // A number shown as 12.5% is kept as 0.125.
@@ -139,6 +141,21 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
         gather.note(format!("{cells} of sheet \"{}\" cannot be read", clean(name, SHOWN)));
     }
     Ok(())
+}
+
+/// Whether numbers of this format are shown times a hundred: a percent sign that is neither quoted nor escaped.
+fn shows_percent(format_code: &str) -> bool {
+    let mut is_quoted = false;
+    let mut rest = format_code.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            '\\' | '_' | '*' if !is_quoted => drop(rest.next()),
+            '%' if !is_quoted => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn meaning<'a>(value: &DataRef<'a>) -> Cell<'a> {

@@ -1,6 +1,5 @@
 //! Putting a workbook in its place: whole or not at all.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use tempfile::{NamedTempFile, PersistError};
 use watchkeeper_core::text::local_time;
 
 use super::error::Trouble;
+use crate::replacement::{behind_links, replacement, sync_folder};
 
 /// Names that are tried beside a target that cannot be replaced.
 const MOST_NAMES: u32 = 100;
@@ -36,17 +36,8 @@ pub(super) fn save(
     zone: &TimeZone,
     compose: impl FnOnce(&mut File) -> Result<(), Trouble>,
 ) -> Result<Saved, Trouble> {
-    // The workbook behind a link is replaced, not the link.
-    let target = if target.is_symlink() { fs::canonicalize(target).map_err(Trouble::Io)? } else { target.to_owned() };
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut prefix = OsString::from(".");
-    prefix.push(target.file_name().unwrap_or_default());
-    prefix.push(".");
-    let made = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").tempfile_in(&folder);
-    let mut file = made.map_err(Trouble::Io)?;
+    let target = behind_links(target).map_err(Trouble::Io)?;
+    let mut file = replacement(&target).map_err(Trouble::Io)?;
     compose(file.as_file_mut())?;
     file.as_file().sync_all().map_err(Trouble::Io)?;
     let saved = match irreplaceable(&target) {
@@ -56,8 +47,7 @@ pub(super) fn save(
             Err(PersistError { error, file }) => beside(file, &target, error.to_string(), ts_ms, zone)?,
         },
     };
-    // The name as well: a folder that cannot be synced, as on Windows, has it when the system likes.
-    let _ = File::open(&folder).and_then(|folder| folder.sync_all());
+    sync_folder(&target);
     Ok(saved)
 }
 

@@ -169,6 +169,22 @@ fn formats_of_cells_say_what_a_number_is() {
 }
 
 #[test]
+fn a_percent_sign_that_is_only_shown_changes_no_number() {
+    for (code, expected) in [
+        ("0%", true),
+        ("0.0 %;[Red]-0.0 %", true),
+        ("0.0\"%\"", false),
+        ("0.0\\%", false),
+        ("0.0_%", false),
+        ("\"a\"0%", true),
+        ("General", false),
+        ("\\", false),
+    ] {
+        assert_eq!(shows_percent(code), expected, "{code}");
+    }
+}
+
+#[test]
 fn a_workbook_that_claims_more_than_it_holds_is_refused() {
     let sheet = |rows: &str| format!("<worksheet><sheetData>{HEADER}{rows}</sheetData></worksheet>");
     let long = "x".repeat(2 << 20);

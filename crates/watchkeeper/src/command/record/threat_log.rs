@@ -67,13 +67,9 @@ fn ends_with_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// The file, made for its owner alone if it is not there.
+/// The file, made if it is not there.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    OpenOptions::new().read(true).append(true).create(true).open(path)
 }
 
 #[cfg(test)]
@@ -130,15 +126,5 @@ mod tests {
         assert!(log.add(AT_MS, 97.5).is_some(), "it is another trouble");
         assert_eq!(log.lost(), 3);
         assert!(ThreatLog::begin(&path, TimeZone::UTC).is_err());
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn nobody_else_can_read_it() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        begin(&path);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

@@ -1,0 +1,97 @@
+//! A file that takes the place of another as a whole, or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Replaces what is at `target`, or what a link there leads to, by a file of these bytes. Whatever fails, the old file stays and
+/// nothing else is left behind.
+///
+/// The file has the permissions of the one that it replaces, a new one those that the user's umask leaves.
+pub fn replace_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = behind_links(target)?;
+    let mut file = replacement(&target)?;
+    io::Write::write_all(&mut file, bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map_err(|error| error.error)?;
+    sync_folder(&target);
+    Ok(())
+}
+
+/// Where a link leads; anything else is itself.
+pub(crate) fn behind_links(target: &Path) -> io::Result<PathBuf> {
+    if target.is_symlink() { fs::canonicalize(target) } else { Ok(target.to_owned()) }
+}
+
+/// An empty file in the folder of `target`, which goes again unless it is given a name.
+pub(crate) fn replacement(target: &Path) -> io::Result<NamedTempFile> {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().ok_or(io::ErrorKind::IsADirectory)?);
+    prefix.push(".");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".tmp");
+    // The system takes from these what the umask forbids.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = builder.tempfile_in(folder_of(target))?;
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(target)
+        && metadata.is_file()
+    {
+        file.as_file().set_permissions(metadata.permissions())?;
+    }
+    Ok(file)
+}
+
+/// Writes the names in the folder of `target` to disk, where the system can do so.
+pub(crate) fn sync_folder(target: &Path) {
+    // A folder that cannot be synced, as on Windows, has them when the system likes.
+    let _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
+}
+
+fn folder_of(target: &Path) -> &Path {
+    target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a");
+        for bytes in [b"first".as_slice(), b"", b"second"] {
+            replace_file(&target, bytes).unwrap();
+            assert_eq!(fs::read(&target).unwrap(), bytes);
+        }
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        assert!(replace_file(&taken, b"text").is_err());
+        assert!(replace_file(&folder.path().join("no/such/a"), b"text").is_err());
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a", "taken"], "something temporary was left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn permissions_and_links_stay_and_new_files_are_as_others_make_them() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (ordinary, target, link) =
+            (folder.path().join("ordinary"), folder.path().join("a"), folder.path().join("link"));
+        fs::write(&ordinary, "").unwrap();
+        replace_file(&target, b"first").unwrap();
+        assert_eq!(mode(&target), mode(&ordinary));
+        fs::set_permissions(&target, PermissionsExt::from_mode(0o604)).unwrap();
+        symlink("a", &link).unwrap();
+        replace_file(&link, b"second").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!((mode(&target), fs::read(&target).unwrap()), (0o604, b"second".to_vec()));
+    }
+}
