@@ -199,7 +199,7 @@ fn the_flag_wins_and_the_current_folder_is_never_looked_at() {
     without.env_remove("WATCHKEEPER_CONFIG").current_dir(program.folder());
     let shown = said(without);
     // On a machine with a configuration of its own that one is shown; never the one in the current folder.
-    assert!(!shown.stdout.contains("7s"), "{shown:?}");
+    assert!(!shown.stdout.contains("\"7s\""), "{shown:?}");
 }
 
 #[test]
