@@ -285,7 +285,9 @@ fn a_recording_is_read_from_the_workbook_that_was_written() {
             ..crate::Row::default()
         })
         .collect();
-    rows.iter().for_each(|row| spool.append(row).unwrap());
+    for row in &rows {
+        spool.append(row).unwrap();
+    }
     let zone = TimeZone::get("Europe/Vienna").unwrap();
     crate::write_workbook(&spool.recording().unwrap(), &target, &zone).unwrap();
     let table = read_table(&target, &zone).unwrap();
