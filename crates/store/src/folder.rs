@@ -25,7 +25,7 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const STATE: &str = "state.db";
 
 /// Makes the folder of a store and its log folder, or checks those that are there and makes them and their files private.
-/// Answers what is to be said loudly about it, if anything.
+/// Answers what could not be checked about it, if anything.
 ///
 /// # Errors
 /// [`OpenError::NotPrivate`] if others own one of them or can write to it, or could read a folder that is not known to be
@@ -37,7 +37,7 @@ pub(crate) fn prepare(folder: &Path) -> Result<Option<String>, OpenError> {
     for inside in [folder, &folder.join(LOG)] {
         system::make_files_private(inside)?;
     }
-    Ok(system::notice(folder))
+    Ok(system::doubt(folder))
 }
 
 /// Opens a file for reading and writing that nobody else can read, whatever the umask; made if it is missing. SQLite

@@ -62,7 +62,11 @@ impl Store {
     /// # Errors
     /// [`OpenError::Locked`] while another watch runs; [`OpenError::NotPrivate`]; [`OpenError::Newer`]; what the disk says.
     pub fn open(folder: &Path, config: &StoreConfig) -> Result<Self, OpenError> {
-        let mut notices: Vec<String> = folder::prepare(folder)?.into_iter().collect();
+        // Said at each start and no trouble of the running watch: nobody could ever mend it.
+        if let Some(doubt) = folder::prepare(folder)? {
+            tracing::warn!("{doubt}");
+        }
+        let mut notices = Vec::new();
         let lock = Lock::take(folder)?;
         let guard = SpaceGuard::new(folder);
         let path = folder.join(folder::STATE);

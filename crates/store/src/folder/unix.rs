@@ -62,7 +62,7 @@ pub(super) fn make_files_private(folder: &Path) -> Result<(), OpenError> {
 }
 
 /// Modes are all there is to say, and they were mended.
-pub(super) fn notice(_folder: &Path) -> Option<String> {
+pub(super) fn doubt(_folder: &Path) -> Option<String> {
     None
 }
 

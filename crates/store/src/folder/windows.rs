@@ -34,7 +34,7 @@ pub(super) fn make_files_private(_folder: &Path) -> Result<(), OpenError> {
 }
 
 /// Outside of the profile, the command that lets in nobody else.
-pub(super) fn notice(folder: &Path) -> Option<String> {
+pub(super) fn doubt(folder: &Path) -> Option<String> {
     let shown = folder.display();
     (!is_in_profile(folder)).then(|| {
         format!(
@@ -88,11 +88,11 @@ mod tests {
         let profile = std::env::home_dir().expect("a profile");
         let name = profile.file_name().expect("a name").to_string_lossy().to_uppercase();
         for inside in [profile.clone(), profile.join("x"), profile.with_file_name(name).join("AppData")] {
-            assert_eq!(notice(&inside), None, "{}", inside.display());
+            assert_eq!(doubt(&inside), None, "{}", inside.display());
         }
         for outside in [profile.with_file_name("somebody"), PathBuf::from("C:\\watch")] {
-            let notice = notice(&outside).unwrap_or_default();
-            assert!(notice.contains("outside of your profile") && notice.contains("icacls"), "{notice}");
+            let doubt = doubt(&outside).unwrap_or_default();
+            assert!(doubt.contains("outside of your profile") && doubt.contains("icacls"), "{doubt}");
         }
     }
 

@@ -17,7 +17,7 @@ fn there(program: &Program, arguments: &[&str]) -> Said {
 #[test]
 fn the_three_steps_follow_one_another_with_their_own_names() {
     let program = Program::new("");
-    let recorded = there(&program, &["record", "--interval", "200ms", "--duration", "4s"]);
+    let recorded = there(&program, &["record", "--interval", "500ms", "--duration", "8s"]);
     assert!(recorded.status.success(), "{recorded:?}");
     let workbook = fs::read(program.folder().join("system_monitor_report.xlsx")).unwrap();
     assert!(workbook.starts_with(b"PK"), "no workbook");
