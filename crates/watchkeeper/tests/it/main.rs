@@ -6,7 +6,7 @@
 mod burner;
 #[cfg(target_os = "linux")]
 mod config_command;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod detect;
 #[cfg(unix)]
 mod ending;
@@ -14,7 +14,7 @@ mod everywhere;
 #[cfg(target_os = "linux")]
 mod peer;
 mod program;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
 mod refusals;
