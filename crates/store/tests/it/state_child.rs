@@ -80,7 +80,6 @@ fn commit_and_send(folder: &Path) {
     }
 }
 
-#[cfg(unix)]
 /// Writes batches of a sink as fast as it can until it is killed.
 fn write_files(format: SinkFormat, folder: &Path) {
     let mut sink = crate::sink::open(&crate::sink::config(format, folder));
@@ -89,6 +88,7 @@ fn write_files(format: SinkFormat, folder: &Path) {
     }
 }
 
+#[cfg(unix)]
 fn look_at_the_modes(folder: &Path) {
     let store = Store::open(folder, &StoreConfig::default()).unwrap();
     let mut ledger = store.ledger().unwrap();
