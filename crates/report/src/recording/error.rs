@@ -57,30 +57,30 @@ pub enum SpoolError {
         kept: u64,
     },
     /// The system refuses.
-    #[error("cannot {operation} {}: {source}", .path.display())]
+    #[error("cannot {operation} {}: {reason}", .path.display())]
     System {
         /// What was tried.
         operation: &'static str,
         /// The spool.
         path: PathBuf,
-        /// What the system says.
-        source: io::Error,
+        /// What the system says. It is in the sentence: as a source, people would read it twice.
+        reason: io::Error,
     },
 }
 
 impl SpoolError {
-    pub(super) fn from_io(operation: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(super) fn from_io(operation: &'static str, path: &Path, reason: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
+        match reason.kind() {
             ErrorKind::NotFound if operation == "open" => Self::Missing { path },
-            _ => Self::System { operation, path, source },
+            _ => Self::System { operation, path, reason },
         }
     }
 
-    pub(super) fn writing(path: &Path, kept: u64, source: io::Error) -> Self {
-        match source.kind() {
+    pub(super) fn writing(path: &Path, kept: u64, reason: io::Error) -> Self {
+        match reason.kind() {
             kind if is_full(kind) => Self::Full { path: path.to_owned(), kept },
-            _ => Self::from_io("write", path, source),
+            _ => Self::from_io("write", path, reason),
         }
     }
 }
@@ -93,4 +93,17 @@ pub(crate) fn is_full(kind: ErrorKind) -> bool {
 /// `1 row`, `2 rows`.
 pub(crate) fn rows(count: u64) -> String {
     format!("{count} row{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error;
+
+    #[test]
+    fn what_the_system_says_is_said_once() {
+        let error = SpoolError::from_io("make", Path::new("a.spool"), ErrorKind::PermissionDenied.into());
+        assert_eq!(error.to_string(), "cannot make a.spool: permission denied");
+        assert!(error.source().is_none(), "whoever prints the sources too would repeat it");
+    }
 }

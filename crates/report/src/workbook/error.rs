@@ -31,12 +31,12 @@ pub enum WorkbookError {
         spool: PathBuf,
     },
     /// The recording cannot be read.
-    #[error("cannot make the workbook {}: {source}", .target.display())]
+    #[error("cannot make the workbook {}: {reason}", .target.display())]
     Recording {
         /// The workbook.
         target: PathBuf,
-        /// What went wrong.
-        source: SpoolError,
+        /// What went wrong. It is in the sentence: as a source, people would read it twice.
+        reason: SpoolError,
     },
 }
 
@@ -44,7 +44,7 @@ impl WorkbookError {
     pub(super) fn new(trouble: Trouble, target: &Path, spool: &Path) -> Self {
         let (target, spool) = (target.to_owned(), spool.to_owned());
         match trouble {
-            Trouble::Spool(source) => Self::Recording { target, source },
+            Trouble::Spool(reason) => Self::Recording { target, reason },
             Trouble::Io(error) if is_full(error.kind()) => Self::Full { target, spool },
             Trouble::Io(error) => Self::Refused { target, reason: error.to_string(), spool },
             Trouble::Other(reason) => Self::Refused { target, reason, spool },
