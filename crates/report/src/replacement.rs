@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+/// Links that are followed one after the other, as many as Linux follows.
+const MOST_LINKS: u32 = 40;
+
 /// Replaces what is at `target`, or what a link there leads to, by a file of these bytes. Whatever fails, the old file stays and
 /// nothing else is left behind.
 ///
@@ -21,9 +24,21 @@ pub fn replace_file(target: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a link leads; anything else is itself.
-pub(crate) fn behind_links(target: &Path) -> io::Result<PathBuf> {
-    if target.is_symlink() { fs::canonicalize(target) } else { Ok(target.to_owned()) }
+/// Where a link leads, also when nothing is there yet; anything else is itself.
+///
+/// # Errors
+/// When links lead in a circle, or through what cannot be read.
+pub fn behind_links(target: &Path) -> io::Result<PathBuf> {
+    let mut place = target.to_owned();
+    for _ in 0..MOST_LINKS {
+        if !place.is_symlink() {
+            return Ok(place);
+        }
+        let next = fs::read_link(&place)?;
+        place = folder_of(&place).join(next);
+    }
+    // The system says it best.
+    fs::canonicalize(target)
 }
 
 /// An empty file in the folder of `target`, which goes again unless it is given a name.
@@ -93,5 +108,24 @@ mod tests {
         replace_file(&link, b"second").unwrap();
         assert!(link.is_symlink());
         assert_eq!((mode(&target), fs::read(&target).unwrap()), (0o604, b"second".to_vec()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_link_leads_to_is_made_there_if_it_is_not_there_yet() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("sub")).unwrap();
+        for (name, leads_to) in [("first", "sub/second"), ("sub/second", "../third"), ("circle", "circle")] {
+            symlink(leads_to, path(name)).unwrap();
+        }
+        symlink(path("nowhere/a"), path("astray")).unwrap();
+        replace_file(&path("first"), b"text").unwrap();
+        assert_eq!(fs::read(path("third")).unwrap(), b"text");
+        assert!(path("first").is_symlink() && path("sub/second").is_symlink());
+        assert!(replace_file(&path("circle"), b"text").is_err());
+        assert_eq!(replace_file(&path("astray"), b"text").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(behind_links(&path("astray")).unwrap(), path("nowhere/a"));
     }
 }
