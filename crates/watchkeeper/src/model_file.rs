@@ -118,7 +118,14 @@ fn remedy(path: &Path, reason: &ModelError) -> String {
 
 /// ` --model FILE` as a shell takes it, or nothing for the default.
 pub fn model_flag(path: &Path) -> String {
-    if path == Path::new(DEFAULT_PATH) { String::new() } else { format!(" --model {}", shell_word(&shown(path))) }
+    if path == Path::new(DEFAULT_PATH) { String::new() } else { format!(" {}", file_flag("--model", path)) }
+}
+
+/// A flag with a file, as a shell takes it and as this program does: a name that begins with a dash looks like a flag.
+pub fn file_flag(flag: &str, path: &Path) -> String {
+    let name = shown(path);
+    let mark = if name.starts_with('-') { '=' } else { ' ' };
+    format!("{flag}{mark}{}", shell_word(&name))
 }
 
 fn shell_word(word: &str) -> String {
@@ -272,6 +279,7 @@ mod tests {
             ("/srv/a.model", "`watchkeeper train --model /srv/a.model`"),
             ("my model", "`watchkeeper train --model 'my model'`"),
             ("it's", r"`watchkeeper train --model 'it'\''s'`"),
+            ("-a.model", "`watchkeeper train --model=-a.model`"),
         ] {
             assert_eq!(train_command(Path::new(path)), command);
         }

@@ -30,6 +30,7 @@ use crate::cli::{DONE, FAILED, Global};
 use crate::config::{Config, RecordConfig};
 use crate::logging;
 use crate::looks::Looks;
+use crate::model_file::file_flag;
 use crate::signals::Ending;
 
 /// How long, how often and where to.
@@ -287,10 +288,7 @@ fn with_file(command: &str, flag: &str, workbook: &Path) -> String {
     if workbook == RecordConfig::default().output_filename {
         return command.to_owned();
     }
-    let name = shown(workbook);
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=@%".contains(c);
-    // In double quotes a blank and a bracket mean nothing to any shell.
-    if name.chars().all(is_plain) { format!("{command} {flag} {name}") } else { format!("{command} {flag} \"{name}\"") }
+    format!("{command} {}", file_flag(flag, workbook))
 }
 
 /// What the workbook says about where the numbers come from.

@@ -245,7 +245,7 @@ fn rows_can_be_recovered_without_recording() {
     drop(killed);
     let recovered = said(record(&program, &["--recover"]));
     assert!(recovered.status.success(), "{recovered:?}");
-    assert!(recovered.stdout.contains("Next: `watchkeeper train --from \"system_monitor_report (recovered "));
+    assert!(recovered.stdout.contains("Next: `watchkeeper train --from 'system_monitor_report (recovered "));
     assert!(!spool(&program).exists() && !workbook(&program).exists());
 }
 

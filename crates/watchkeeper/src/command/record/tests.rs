@@ -36,7 +36,13 @@ fn the_next_command_can_be_copied() {
     for (workbook, command) in [
         ("system_monitor_report.xlsx", "watchkeeper train"),
         ("/srv/week-1.xlsx", "watchkeeper train --from /srv/week-1.xlsx"),
+        #[cfg(unix)]
+        ("a (recovered).xlsx", "watchkeeper train --from 'a (recovered).xlsx'"),
+        #[cfg(unix)]
+        ("$(reboot).xlsx", "watchkeeper train --from '$(reboot).xlsx'"),
+        #[cfg(windows)]
         ("a (recovered).xlsx", "watchkeeper train --from \"a (recovered).xlsx\""),
+        ("-a.xlsx", "watchkeeper train --from=-a.xlsx"),
     ] {
         assert_eq!(with_file("watchkeeper train", "--from", Path::new(workbook)), command);
     }
