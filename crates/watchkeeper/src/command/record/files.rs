@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 use watchkeeper_core::Problem;
 use watchkeeper_core::text::{clean, local_time};
-use watchkeeper_report::spool_path;
+use watchkeeper_report::{behind_links, spool_path};
 
 use crate::config::RecordConfig;
+
+/// The key of the workbook.
+const OUTPUT: &str = "record.output_filename";
 
 /// Where a recording goes.
 #[derive(Debug)]
@@ -31,9 +34,16 @@ impl Files {
     /// Everything that is wrong with their places. Looks at folders, changes nothing.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for (key, path) in [("record.output_filename", &self.output), ("record.threat_log_filename", &self.threat_log)]
-        {
-            let folder = folder_of(path);
+        for (key, path) in [(OUTPUT, &self.output), ("record.threat_log_filename", &self.threat_log)] {
+            let place = match behind_links(path) {
+                Ok(place) => place,
+                Err(error) => {
+                    let problem = Problem::new(key, format!("{} leads nowhere: {error}", shown(path)));
+                    problems.push(problem.help("name a file, or remove the link"));
+                    continue;
+                }
+            };
+            let folder = folder_of(&place);
             if !folder.is_dir() {
                 let what = if folder.exists() { "is no folder" } else { "does not exist" };
                 let message = format!("{} {what}", shown(folder));
@@ -41,6 +51,10 @@ impl Files {
             } else if path.is_dir() {
                 let problem = Problem::new(key, format!("{} is a folder", shown(path)));
                 problems.push(problem.help("name a file, or move the folder away"));
+            } else if key == OUTPUT && path.exists() && !path.is_file() {
+                // It could not be replaced, and said after a day of recording that would be too late.
+                let problem = Problem::new(key, format!("{} is a pipe or a device", shown(path)));
+                problems.push(problem.help("name a file: a workbook is written as a whole"));
             }
         }
         if problems.is_empty() && [&self.output, &self.spool].iter().any(|file| is_same(file, &self.threat_log)) {
@@ -144,6 +158,36 @@ mod tests {
         fs::write(folder.path().join("a.xlsx"), "").unwrap();
         std::os::unix::fs::symlink("a.xlsx", folder.path().join("link")).unwrap();
         assert_eq!(files(folder.path(), "a.xlsx", "link").problems().len(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_could_not_be_replaced_is_said_before_the_recording() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, leads_to) in
+            [("null", "/dev/null"), ("new", "not there yet"), ("astray", "nowhere/a.xlsx"), ("circle", "circle")]
+        {
+            std::os::unix::fs::symlink(leads_to, folder.path().join(name)).unwrap();
+        }
+        for (output, threat_log, expected) in [
+            ("null", "new", Some("null is a pipe or a device")),
+            ("new", "null", None),
+            ("astray", "new", Some("nowhere does not exist")),
+            ("new", "astray", Some("nowhere does not exist")),
+            ("circle", "new", Some("circle leads nowhere: ")),
+        ] {
+            let problems = files(folder.path(), output, threat_log).problems();
+            let messages: Vec<&str> = problems.iter().map(|problem| &*problem.message).collect();
+            match expected {
+                None => assert_eq!(messages, [""; 0], "{output} {threat_log}"),
+                Some(text) => {
+                    assert!(
+                        matches!(&messages[..], [one] if one.contains(text)),
+                        "{output} {threat_log}: {messages:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -54,8 +54,9 @@ impl ThreatLog {
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
     let mut file = open(path)?;
-    // A full disk or the end of the machine may have left half a line.
-    let after_half_a_line = if file.seek(SeekFrom::End(0))? == 0 { false } else { !ends_with_a_line(&mut file)? };
+    // A full disk or the end of the machine may have left half a line. Pipes and terminals have no end to look at.
+    let metadata = file.metadata()?;
+    let after_half_a_line = metadata.is_file() && metadata.len() > 0 && !ends_with_a_line(&mut file)?;
     let line = if after_half_a_line { format!("\n{line}") } else { line.to_owned() };
     file.write_all(line.as_bytes())
 }
@@ -105,6 +106,21 @@ mod tests {
             begin(&path).add(AT_MS, 97.5);
             assert_eq!(fs::read_to_string(&path).unwrap(), format!("{before}{between}{LINE}"));
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_gets_lines_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        // Who reads has it open for writing too: it waits for nobody.
+        let mut reader = open(&path).unwrap();
+        assert_eq!(begin(&path).add(AT_MS, 97.5), None);
+        let mut line = [0; LINE.len()];
+        reader.read_exact(&mut line).unwrap();
+        assert_eq!(line, LINE.as_bytes());
     }
 
     #[test]
