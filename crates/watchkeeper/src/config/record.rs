@@ -11,6 +11,8 @@ use watchkeeper_core::{Problem, Validate};
 const SHORTEST: Span = Span::from_ms(100);
 /// Longest interval between two looks.
 const LONGEST: Span = Span::from_secs(3_600);
+/// Longest name of a workbook: with what is added to it, it is still a name that file systems take.
+const LONGEST_NAME_BYTES: usize = 200;
 /// Most processes in a block.
 const MOST: u32 = 100;
 
@@ -29,7 +31,7 @@ pub struct RecordConfig {
     /// How many processes are shown in each interval, from 1 to 100; also `--top`. Default: `3`. Example: `top = 10`.
     #[schemars(range(min = 1, max = 100))]
     pub top: u32,
-    /// The workbook that is written, a name that ends in `.xlsx`; without a folder it goes to the current one. One that is
+    /// The workbook that is written, a name of up to 200 bytes that ends in `.xlsx`; without a folder it goes to the current one. One that is
     /// there already is replaced. Also `--output`. Default: `"system_monitor_report.xlsx"`. Example:
     /// `output_filename = "/srv/reports/week.xlsx"`.
     pub output_filename: PathBuf,
@@ -71,6 +73,13 @@ impl Validate for RecordConfig {
             if !is_workbook(&self.output_filename) {
                 let message = "the recording is a workbook: its name must end in `.xlsx`";
                 let help = "write a name such as \"system_monitor_report.xlsx\"";
+                problems.push(Problem::new("output_filename", message).help(help));
+            }
+            let length = self.output_filename.file_name().map_or(0, std::ffi::OsStr::len);
+            if length > LONGEST_NAME_BYTES {
+                let message = format!("the name of the file is {length} bytes long, {LONGEST_NAME_BYTES} are possible");
+                let help =
+                    "write a shorter name: names of other files are made of it, such as that of a recovered recording";
                 problems.push(Problem::new("output_filename", message).help(help));
             }
             if plain(&self.output_filename) == plain(&self.threat_log_filename) {
@@ -155,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_can_be_used_is_taken() {
-        let changes: [Change; 12] = [
+        let changes: [Change; 13] = [
             |c| c.log_interval = Span::from_ms(100),
             |c| (c.log_interval, c.run_duration) = (Span::from_secs(3_600), Span::from_secs(3_600)),
             |c| (c.log_interval, c.run_duration) = (Span::from_secs(3_600), Span::from_ms(0)),
@@ -166,6 +175,7 @@ mod tests {
             |c| c.top = 100,
             |c| c.output_filename = "a b.XLSX".into(),
             |c| c.output_filename = "/srv/x.xlsx".into(),
+            |c| c.output_filename = format!("{}/{}.xlsx", "x".repeat(250), "x".repeat(195)).into(),
             |c| c.threat_log_filename = "threats".into(),
             |c| c.threat_log_filename = "folder/system_monitor_report.xlsx".into(),
         ];
@@ -178,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_refused_with_key_reason_and_remedy() {
-        let cases: [(Change, &str, &str); 22] = [
+        let cases: [(Change, &str, &str); 23] = [
             (|c| c.log_interval = Span::from_ms(0), "log_interval", "without a pause"),
             (
                 |c| c.log_interval = Span::from_ms(99),
@@ -213,6 +223,11 @@ mod tests {
             (|c| c.output_filename = "reports.xlsx/".into(), "output_filename", "names a folder"),
             (|c| c.output_filename = "report.csv".into(), "output_filename", "must end in `.xlsx`"),
             (|c| c.output_filename = ".xlsx".into(), "output_filename", "must end in `.xlsx`"),
+            (
+                |c| c.output_filename = format!("{}.xlsx", "ü".repeat(98)).into(),
+                "output_filename",
+                "201 bytes long, 200 are possible",
+            ),
             (|c| c.threat_log_filename = "".into(), "threat_log_filename", "is empty"),
             (|c| c.threat_log_filename = "/".into(), "threat_log_filename", "names a folder"),
             (|c| c.threat_log_filename = "system_monitor_report.xlsx".into(), "threat_log_filename", "the same file"),
