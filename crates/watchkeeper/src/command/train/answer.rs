@@ -133,7 +133,8 @@ impl Answer {
         }
         let (trees, samples, seed) = (self.trees, self.samples, self.seed);
         let took = milliseconds(self.duration_ms);
-        line("learned", &format!("{trees} trees of {samples} rows each in {took}, seed {seed}"));
+        let trees = if trees == 1 { "1 tree".to_owned() } else { format!("{trees} trees") };
+        line("learned", &format!("{trees} of {samples} rows each in {took}, seed {seed}"));
         let share = Unit::Ratio.show(self.flagged_share);
         let flagged = match self.flagged {
             1 => format!("1 row ({share}) lies above it"),
