@@ -131,12 +131,22 @@ fn utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
         let text: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
         Cow::Owned(text.into_bytes())
     };
-    match bytes {
+    with_line_feeds(match bytes {
         [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
         [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
         _ => Cow::Borrowed(bytes),
-    }
+    })
+}
+
+/// Ends lines with a line feed that have a carriage return alone, as Excel's "CSV (Macintosh)" has. At the end of a text with
+/// line feeds a carriage return is half an end: the other half may not be written yet.
+fn with_line_feeds(text: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let is_old = !text.contains(&b'\n');
+    let is_end = |at: usize| text[at] == b'\r' && text.get(at + 1).map_or(is_old, |next| *next != b'\n');
+    let Some(first) = (0..text.len()).find(|at| is_end(*at)) else { return text };
+    let rest = (first..text.len()).map(|at| if is_end(at) { b'\n' } else { text[at] });
+    Cow::Owned(text[..first].iter().copied().chain(rest).collect())
 }
 
 /// A line, or a few that a quoted field goes over.

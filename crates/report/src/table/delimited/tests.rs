@@ -43,6 +43,23 @@ fn a_record_goes_over_lines_only_while_its_quote_is_closed_soon() {
 }
 
 #[test]
+fn lines_of_old_macintosh_programs_are_lines() {
+    for (text, expected) in [
+        ("a,b\r1,2\r", "a,b\n1,2\n"),
+        ("a,b\r1,2", "a,b\n1,2"),
+        ("\r", "\n"),
+        ("a,b\r1,2\r3,4\n", "a,b\n1,2\n3,4\n"),
+        ("a,b\r\n1,2\r\n", "a,b\r\n1,2\r\n"),
+        ("a,b\r\n1,2\r", "a,b\r\n1,2\r"),
+        ("", ""),
+    ] {
+        assert_eq!(with_line_feeds(Cow::Borrowed(text.as_bytes())), expected.as_bytes(), "{text:?}");
+    }
+    let table = read(b"CPU Usage (%),Memory Usage (%)\r1.5,2\r2.5,3\r", &TimeZone::UTC).unwrap();
+    assert_eq!((table.rows, table.column("cpu").unwrap().values.clone()), (2, vec![Some(1.5), Some(2.5)]));
+}
+
+#[test]
 fn records_of_any_width_are_taken_apart() {
     for fields in [1, 63, 64, 65, 1_000] {
         let line = vec!["x"; fields].join(",");
