@@ -96,7 +96,8 @@ pub fn record(global: &Global, args: &RecordArgs) -> anyhow::Result<u8> {
     logging::start(&loaded.config.log);
     let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
     let files = Files::of(&loaded.config.record);
-    let problems = files.problems();
+    // What is recovered goes beside the workbook, and no alert comes with it.
+    let problems = if args.recover { Vec::new() } else { files.problems() };
     if !problems.is_empty() {
         return Err(loaded.report(problems).into());
     }
