@@ -149,14 +149,18 @@ impl Session {
         let header = header(&record, &host_name, &zone, &looks);
         let spool = Spool::create(&files.spool, &header).map_err(|error| match error {
             SpoolError::InUse { .. } => anyhow::anyhow!(recovery::in_use(&files)),
-            error => anyhow::Error::new(error).context("cannot record here"),
+            SpoolError::Full { .. } => anyhow::anyhow!(
+                "no space is left for a recording to {}; make room, or name a file on another disk with --output",
+                shown(&files.output)
+            ),
+            error => anyhow::anyhow!("cannot record here: {error}; name a file in another folder with --output"),
         })?;
         let threat_log = match ThreatLog::begin(&files.threat_log, zone.clone()) {
             Ok(threat_log) => threat_log,
             Err(error) => {
                 let _ = spool.remove();
                 let context = format!("cannot write the threat log {}", shown(&files.threat_log));
-                return Err(anyhow::Error::new(error).context(context));
+                return Err(anyhow::anyhow!("{context}: {error}; name another file with --threat-log"));
             }
         };
         let top = usize::try_from(record.top).unwrap_or(usize::MAX);

@@ -411,7 +411,8 @@ fn a_folder_that_cannot_be_written_is_refused() {
         let name = folder.0.join("file.xlsx");
         let answer = said(record(&program, &[flag, name.to_str().unwrap()]));
         assert_eq!(answer.status.code(), Some(1), "{answer:?}");
-        assert!(answer.stderr.contains("locked") && answer.stderr.contains("Read-only file system"), "{answer:?}");
+        assert!(answer.stderr.contains("locked") && answer.stderr.contains(&format!(" with {flag}")), "{answer:?}");
+        assert_eq!(answer.stderr.matches("Read-only file system").count(), 1, "it is said once: {answer:?}");
         assert_eq!(names(&program), ["locked"], "nothing is left behind");
         assert_eq!(answer.stdout, "");
     }
@@ -447,6 +448,8 @@ fn on_a_full_disk_the_recording_goes_on_and_nothing_on_disk_is_lost() {
     assert!(answer.stderr.contains(" could not be written to "), "{}", answer.stderr);
     assert!(!answer.stderr.contains("panicked"), "{answer:?}");
     assert!(!output.exists() && full > before);
+    let refused = said(record(&program, &["--output", disk.0.join("another.xlsx").to_str().unwrap()]));
+    assert!(refused.stderr.contains("no space is left for a recording to "), "{refused:?}");
     fs::remove_file(&filler).unwrap();
     let recovered = said(record(&program, &["--recover", "--output", output.to_str().unwrap()]));
     assert!(recovered.status.success(), "{recovered:?}");
