@@ -178,10 +178,10 @@ fn what_cannot_judge_is_refused_before_anything_is_written() {
     error: anomaly_detector.joblib: this looks like a model that Python saved (joblib or pickle); such a file is a program that runs when it is loaded, so Watchkeeper does not load it; learn one of your own beside it: `watchkeeper train`
     error: idle.csv: this is not a model of Watchkeeper; it looks like a CSV file; learn one of your own beside it: `watchkeeper train --model idle.model`
     error: . is no file; name the file of a model with --model
-    error: cannot write nowhere/system_log.csv: No such file or directory (os error 2)
+    error: cannot write nowhere/system_log.csv: No such file or directory (os error 2); name another file with --log
     error: . is a folder, and is left as it is: name another file with --log
     error: notes.csv is not a log of this program: its first line has no Timestamp, no CPU Usage (%), no Memory Usage (%), and is left as it is: name another file with --log
-    error: anomaly_detector.model is neither a workbook nor text, and is left as it is: name another file with --log
+    error: anomaly_detector.model is a model of this program and holds no data, and is left as it is: name another file with --log
     ");
     let damaged = call(&program, &["detect", "--once", "--model", "cut.model"]);
     assert_eq!(damaged.status.code(), Some(1));
