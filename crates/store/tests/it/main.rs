@@ -10,6 +10,7 @@ mod hot_history;
 mod hot_rebuild;
 mod hot_recorder;
 mod hot_world;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some of it serves sink_file alone"))]
 mod sink;
 #[cfg(target_os = "linux")] // mounts filesystems
 mod sink_file;
