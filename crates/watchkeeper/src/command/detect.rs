@@ -17,7 +17,7 @@ use watchkeeper_core::Validate;
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::text::{clean, duration, local_time};
 use watchkeeper_detect::Model;
-use watchkeeper_report::Column;
+use watchkeeper_report::{Column, StatusLogError};
 
 use self::judgement::Judgement;
 use self::log::Log;
@@ -93,8 +93,11 @@ pub fn detect(global: &Global, args: &DetectArgs) -> anyhow::Result<u8> {
     let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
     let model = model_file::read(&args.model)?;
     let features = fitness::known_features(&model, &args.model)?;
-    // The sentence holds what the system said.
-    let log = Log::open(&args.log, &zone).map_err(|error| anyhow!("{error}"))?;
+    // The sentence holds what the system said, and for a file of another kind what to do.
+    let log = Log::open(&args.log, &zone).map_err(|error| match error {
+        StatusLogError::Write { .. } => anyhow!("{error}; name another file with --log"),
+        error @ StatusLogError::Foreign { .. } => anyhow!("{error}"),
+    })?;
     let interval = args.interval.unwrap_or(if args.once { ONCE } else { DEFAULT_INTERVAL });
     let duration = if args.once { interval } else { args.duration };
     let ending = Ending::catch().context("cannot catch Ctrl+C")?;
