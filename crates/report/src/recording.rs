@@ -14,6 +14,7 @@ mod spool;
 mod tests;
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -112,7 +113,7 @@ impl Recording {
 
     /// Removes the file: once its workbook is saved.
     pub fn remove(self) -> Result<(), SpoolError> {
-        std::fs::remove_file(&self.path).map_err(|error| SpoolError::from_io("remove", &self.path, error))
+        remove(&self.path)
     }
 
     /// Reads the header from a file whose lock is held.
@@ -189,6 +190,14 @@ pub fn spool_path(output: &Path) -> PathBuf {
     name.push(output.file_name().unwrap_or_default());
     name.push(".spool");
     output.with_file_name(name)
+}
+
+/// Removes a spool; one that somebody has removed is gone, which is what was wanted.
+fn remove(path: &Path) -> Result<(), SpoolError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(SpoolError::from_io("remove", path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the lock of a spool; the system frees it when the file is closed, however the program ends.

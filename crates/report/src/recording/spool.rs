@@ -80,7 +80,7 @@ impl Spool {
 
     /// Removes the file: once its workbook is saved.
     pub fn remove(self) -> Result<(), SpoolError> {
-        std::fs::remove_file(&self.path).map_err(|error| SpoolError::from_io("remove", &self.path, error))
+        super::remove(&self.path)
     }
 
     fn write_line(&mut self, line: &impl serde::Serialize) -> io::Result<()> {

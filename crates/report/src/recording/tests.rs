@@ -244,3 +244,16 @@ proptest! {
         }
     }
 }
+
+#[cfg(unix)] // Windows lets nobody remove a file that is open.
+#[test]
+fn a_spool_that_somebody_has_removed_is_gone_as_it_should_be() {
+    let (_folder, path) = place();
+    written(&path, 1);
+    let recording = Recording::open(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    recording.remove().unwrap();
+    let spool = Spool::create(&path, &header()).unwrap();
+    fs::remove_file(&path).unwrap();
+    spool.remove().unwrap();
+}
