@@ -157,7 +157,7 @@ fn errors_are_sentences() {
         let error = Recording::open(&path).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains(".report.xlsx.spool"), "{error}");
     }
-    let error = SpoolError::writing(&path, 1, std::io::ErrorKind::StorageFull.into()).to_string();
+    let error = SpoolError::writing(&path, 1, ErrorKind::StorageFull.into()).to_string();
     assert!(error.ends_with("; its 1 row so far are kept, the one of this moment is not"), "{error}");
 }
 
