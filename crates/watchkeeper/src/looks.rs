@@ -21,6 +21,7 @@ pub struct Looks {
     due: Instant,
     until: Option<Instant>,
     ending: Ending,
+    has_last_look: bool,
 }
 
 impl Looks {
@@ -31,7 +32,13 @@ impl Looks {
         let previous = collector.read().context("cannot read this machine")?;
         let due = Instant::now();
         let until = (duration.ms() > 0).then(|| due + duration.duration());
-        Ok(Self { collector, previous, interval: interval.duration(), due, until, ending })
+        Ok(Self { collector, previous, interval: interval.duration(), due, until, ending, has_last_look: false })
+    }
+
+    /// Whoever ends it gets a last look with what there is of the interval under way. Not for numbers that are compared with
+    /// those over whole intervals.
+    pub fn with_last_look(self) -> Self {
+        Self { has_last_look: true, ..self }
     }
 
     /// The reading that the next snapshot counts from.
@@ -49,9 +56,13 @@ impl Looks {
     /// Looks stay on the grid of the first one; what took longer than an interval leaves looks out. The last one is at the end of the
     /// duration, with the rest of an interval.
     pub fn next(&mut self) -> anyhow::Result<Option<Snapshot>> {
-        let Some(due) = next_due(self.due, self.interval, self.until, Instant::now()) else { return Ok(None) };
+        let Some(mut due) = next_due(self.due, self.interval, self.until, Instant::now()) else { return Ok(None) };
         if self.ending.wait(due) {
-            return Ok(None);
+            let now = Instant::now();
+            if !self.has_last_look || now < self.due + SHORTEST {
+                return Ok(None);
+            }
+            (due, self.until) = (now, Some(now));
         }
         self.due = due;
         let reading = self.collector.read().context("cannot read this machine")?;
@@ -106,5 +117,28 @@ mod tests {
         assert!(snapshot.interval_ms >= 90 && snapshot.host.cpu.is_some(), "{}", snapshot.interval_ms);
         ending.end();
         assert!(looks.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn who_ends_a_recording_gets_the_rest_of_the_interval_once() {
+        let (interval, for_ever) = (Span::from_secs(3_600), Span::from_ms(0));
+        let begin = |ending: &Ending| {
+            Looks::begin(&CollectConfig::default(), interval, for_ever, ending.clone()).unwrap().with_last_look()
+        };
+        let ending = Ending::catch().unwrap();
+        let (mut looks, begun) = (begin(&ending), Instant::now());
+        let told = ending.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(SHORTEST * 3);
+            told.end();
+        });
+        let rest = looks.next().unwrap().expect("the rest of the interval");
+        let took_ms = i64::try_from(begun.elapsed().as_millis()).unwrap();
+        assert!((100..=took_ms + 100).contains(&rest.interval_ms), "{} in {took_ms}", rest.interval_ms);
+        assert!(looks.next().unwrap().is_none(), "once");
+        thread.join().unwrap();
+        let mut sliver = begin(&ending);
+        sliver.due += interval.duration();
+        assert!(sliver.next().unwrap().is_none(), "nothing of an interval is left");
     }
 }

@@ -145,6 +145,8 @@ impl Session {
         let record = config.record.clone();
         let ending = Ending::catch().context("cannot catch signals")?;
         let looks = Looks::begin(&config.collect, record.log_interval, record.run_duration, ending.clone())?;
+        // A row says how long its interval was.
+        let looks = looks.with_last_look();
         let host_name = config.host.name.clone().unwrap_or_else(watchkeeper_collect::host_name);
         let header = header(&record, &host_name, &zone, &looks);
         let spool = Spool::create(&files.spool, &header).map_err(|error| match error {

@@ -32,6 +32,20 @@ fn flags_set_the_keys_of_the_configuration_and_a_percent_sign_is_understood() {
 }
 
 #[test]
+fn what_ends_before_the_first_row_replaces_no_workbook() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("a.xlsx"), "a full workbook").unwrap();
+    let mut config = Config::default();
+    (config.record.output_filename, config.record.threat_log_filename) = (path("a.xlsx"), path("b.txt"));
+    let (session, _) = Session::begin(&config, Files::of(&config.record), TimeZone::UTC).unwrap();
+    assert!(path(".a.xlsx.spool").exists());
+    assert_eq!(session.end(None), DONE);
+    assert_eq!(std::fs::read_to_string(path("a.xlsx")).unwrap(), "a full workbook");
+    assert!(!path(".a.xlsx.spool").exists());
+}
+
+#[test]
 fn the_next_command_can_be_copied() {
     for (workbook, command) in [
         ("system_monitor_report.xlsx", "watchkeeper train"),
