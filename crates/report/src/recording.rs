@@ -73,6 +73,8 @@ pub struct Recording {
     header: Header,
     /// Where the first row begins.
     rows_at: u64,
+    /// Rows behind those of the file.
+    more: Arc<[Row]>,
 }
 
 impl Recording {
@@ -85,6 +87,12 @@ impl Recording {
         let file = File::open(path).map_err(|error| SpoolError::from_io("open", path, error))?;
         lock(&file, path)?;
         Self::read(path, Arc::new(Mutex::new(file)))
+    }
+
+    /// The same with rows behind it that the disk did not take.
+    #[must_use]
+    pub fn followed_by(self, rows: Vec<Row>) -> Self {
+        Self { more: rows.into(), ..self }
     }
 
     /// The first line.
@@ -108,6 +116,8 @@ impl Recording {
             places,
             left_out: 0,
             has_failed: false,
+            more: Arc::clone(&self.more),
+            taken: 0,
         }
     }
 
@@ -127,7 +137,7 @@ impl Recording {
         };
         let header = parse_header(line, path)?;
         let rows_at = lines.offset();
-        Ok(Self { path: path.to_owned(), file, header, rows_at })
+        Ok(Self { path: path.to_owned(), file, header, rows_at, more: Arc::default() })
     }
 }
 
@@ -143,6 +153,9 @@ pub struct Rows {
     places: Vec<Option<usize>>,
     left_out: u64,
     has_failed: bool,
+    /// Rows behind those of the file, and how many of them were given.
+    more: Arc<[Row]>,
+    taken: usize,
 }
 
 impl Rows {
@@ -169,7 +182,11 @@ impl Iterator for Rows {
             // A last line without its end may still be a whole row: half a row is no JSON.
             let row = match self.lines.next() {
                 Ok(Some(line)) => line.bytes.to_owned(),
-                Ok(None) => return None,
+                Ok(None) => {
+                    let row = self.more.get(self.taken)?;
+                    self.taken += 1;
+                    return Some(Ok(row.clone()));
+                }
                 Err(error) => {
                     self.has_failed = true;
                     return Some(Err(SpoolError::from_io("read", &self.path, error)));

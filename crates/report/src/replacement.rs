@@ -48,17 +48,21 @@ pub(crate) fn replacement(target: &Path) -> io::Result<NamedTempFile> {
     prefix.push(".");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".tmp");
-    // The system takes from these what the umask forbids.
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let file = builder.tempfile_in(folder_of(target))?;
-    #[cfg(unix)]
-    if let Ok(metadata) = fs::metadata(target)
-        && metadata.is_file()
     {
-        file.as_file().set_permissions(metadata.permissions())?;
+        let permissions =
+            fs::metadata(target).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.permissions());
+        // From the start, so that nobody opens it who may not. The system takes from these what the umask forbids.
+        let usual = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        builder.permissions(permissions.clone().unwrap_or(usual));
+        let file = builder.tempfile_in(folder_of(target))?;
+        if let Some(permissions) = permissions {
+            file.as_file().set_permissions(permissions)?;
+        }
+        Ok(file)
     }
-    Ok(file)
+    #[cfg(not(unix))]
+    builder.tempfile_in(folder_of(target))
 }
 
 /// Writes the names in the folder of `target` to disk, where the system can do so.

@@ -88,13 +88,13 @@ impl Limits {
 /// Writes a recording as a workbook, with times as people in `zone` see them.
 ///
 /// # Errors
-/// [`WorkbookError`], whose sentence says that the rows are still in the spool. No file is left behind.
+/// [`WorkbookError`]; the recording is as it was, and no file is left behind.
 pub fn write_workbook(recording: &Recording, target: &Path, zone: &TimeZone) -> Result<Saved, WorkbookError> {
     write_within(recording, target, zone, Limits::USUAL)
 }
 
 fn write_within(recording: &Recording, target: &Path, zone: &TimeZone, limits: Limits) -> Result<Saved, WorkbookError> {
-    let failed = |trouble: Trouble| WorkbookError::new(trouble, target, recording.path());
+    let failed = |trouble: Trouble| WorkbookError::new(trouble, target);
     let digest = Digest::of(recording, limits.chart_steps).map_err(Trouble::from).map_err(failed)?;
     saving::save(target, digest.ended_ms.unwrap_or(recording.header().started_ms), zone, |file| {
         compose(recording, &digest, zone, limits, file)

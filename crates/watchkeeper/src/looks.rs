@@ -122,11 +122,11 @@ mod tests {
     #[test]
     fn who_ends_a_recording_gets_the_rest_of_the_interval_once() {
         let (interval, for_ever) = (Span::from_secs(3_600), Span::from_ms(0));
-        let begin = |ending: &Ending| {
+        let recording = |ending: &Ending| {
             Looks::begin(&CollectConfig::default(), interval, for_ever, ending.clone()).unwrap().with_last_look()
         };
         let ending = Ending::catch().unwrap();
-        let (mut looks, begun) = (begin(&ending), Instant::now());
+        let (mut looks, begun) = (recording(&ending), Instant::now());
         let told = ending.clone();
         let thread = std::thread::spawn(move || {
             std::thread::sleep(SHORTEST * 3);
@@ -137,7 +137,7 @@ mod tests {
         assert!((100..=took_ms + 100).contains(&rest.interval_ms), "{} in {took_ms}", rest.interval_ms);
         assert!(looks.next().unwrap().is_none(), "once");
         thread.join().unwrap();
-        let mut sliver = begin(&ending);
+        let mut sliver = recording(&ending);
         sliver.due += interval.duration();
         assert!(sliver.next().unwrap().is_none(), "nothing of an interval is left");
     }

@@ -105,6 +105,27 @@ fn a_row_is_with_the_system_when_append_returns() {
     assert_eq!(read(&recording).0, (0..6).map(row).collect::<Vec<_>>(), "reading does not move the place of writing");
 }
 
+#[test]
+fn rows_that_the_disk_did_not_take_come_behind_those_that_it_took() {
+    let (_folder, path) = place();
+    written(&path, 2);
+    let recording = Recording::open(&path).unwrap().followed_by(vec![row(2), row(3)]);
+    for _ in 0..2 {
+        assert_eq!(read(&recording), ((0..4).map(row).collect(), 0));
+    }
+}
+
+#[cfg(unix)] // Windows lets nobody remove a file that is open.
+#[test]
+fn rows_can_be_read_and_added_after_somebody_has_removed_the_file() {
+    let (_folder, path) = place();
+    let mut spool = Spool::create(&path, &header()).unwrap();
+    spool.append(&row(0)).unwrap();
+    fs::remove_file(&path).unwrap();
+    spool.append(&row(1)).unwrap();
+    assert_eq!(read(&spool.recording().unwrap()), (vec![row(0), row(1)], 0));
+}
+
 #[cfg(unix)]
 #[test]
 fn nobody_else_can_read_it() {

@@ -1,4 +1,4 @@
-//! Why a workbook could not be written; every sentence says where the rows are.
+//! Why a workbook could not be written. Where the rows are then, says whoever knows what became of the spool.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,22 @@ use zip::result::ZipError;
 
 use crate::recording::{SpoolError, is_full};
 
-/// Why a workbook could not be written. The rows are where they were: in the spool.
+/// Why a workbook could not be written. The rows are where they were.
 #[derive(Debug, Error)]
 pub enum WorkbookError {
     /// The disk is full, or a quota is used up.
-    #[error("no space is left for the workbook {}; its rows are kept in {}", .target.display(), .spool.display())]
+    #[error("no space is left for the workbook {}", .target.display())]
     Full {
         /// The workbook.
         target: PathBuf,
-        /// The spool.
-        spool: PathBuf,
     },
     /// Nothing can be written into the folder.
-    #[error("cannot make the workbook {}: {reason}; its rows are kept in {}", .target.display(), .spool.display())]
+    #[error("cannot make the workbook {}: {reason}", .target.display())]
     Refused {
         /// The workbook.
         target: PathBuf,
         /// What the system says.
         reason: String,
-        /// The spool.
-        spool: PathBuf,
     },
     /// The recording cannot be read.
     #[error("cannot make the workbook {}: {reason}", .target.display())]
@@ -41,13 +37,13 @@ pub enum WorkbookError {
 }
 
 impl WorkbookError {
-    pub(super) fn new(trouble: Trouble, target: &Path, spool: &Path) -> Self {
-        let (target, spool) = (target.to_owned(), spool.to_owned());
+    pub(super) fn new(trouble: Trouble, target: &Path) -> Self {
+        let target = target.to_owned();
         match trouble {
             Trouble::Spool(reason) => Self::Recording { target, reason },
-            Trouble::Io(error) if is_full(error.kind()) => Self::Full { target, spool },
-            Trouble::Io(error) => Self::Refused { target, reason: error.to_string(), spool },
-            Trouble::Other(reason) => Self::Refused { target, reason, spool },
+            Trouble::Io(error) if is_full(error.kind()) => Self::Full { target },
+            Trouble::Io(error) => Self::Refused { target, reason: error.to_string() },
+            Trouble::Other(reason) => Self::Refused { target, reason },
         }
     }
 }

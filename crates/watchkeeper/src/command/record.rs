@@ -4,6 +4,7 @@ mod block;
 mod files;
 mod keeper;
 mod recovery;
+mod saving;
 mod screen;
 mod tally;
 mod threat_log;
@@ -16,12 +17,13 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use watchkeeper_core::Snapshot;
 use watchkeeper_core::text::clean;
-use watchkeeper_report::{Header, Row, Saved, Spool, SpoolError, columns, write_workbook};
+use watchkeeper_report::{Header, Row, Spool, SpoolError, columns};
 
 use self::block::Blocks;
 use self::files::{Files, shown};
 use self::keeper::Keeper;
 use self::recovery::Recovered;
+use self::saving::save;
 use self::screen::Screen;
 use self::tally::{Tally, count};
 use self::threat_log::ThreatLog;
@@ -227,24 +229,24 @@ impl Session {
     }
 
     /// Saves the workbook and says what was recorded. `failure` is why it ended, if it did not come to its end.
-    fn end(mut self, failure: Option<&anyhow::Error>) -> u8 {
+    fn end(self, failure: Option<&anyhow::Error>) -> u8 {
         let mut troubles: Vec<String> = failure.map(|error| format!("{error:#}")).into_iter().collect();
-        self.keeper.write();
-        let (missing, on_disk) = (self.keeper.missing(), self.keeper.on_disk());
-        if missing > 0 {
-            let error = self.keeper.last_error().unwrap_or("the disk takes no more").to_owned();
-            let of = self.tally.rows;
-            troubles.push(format!("{missing} of {} are not in the workbook: {error}", count(of, "row")));
+        let (lost, last_error) = (self.keeper.lost(), self.keeper.last_error().map(str::to_owned));
+        if let Some(error) = last_error.filter(|_| lost > 0) {
+            troubles.push(format!("{lost} of {} are not in the workbook: {error}", count(self.tally.rows, "row")));
         }
         if self.threat_log.lost() > 0 {
             let path = shown(&self.files.threat_log);
             troubles.push(format!("{} could not be written to {path}", count(self.threat_log.lost(), "alert")));
         }
         let mut text = self.tally.summary(self.config.cpu_alert_threshold, &self.zone);
-        let spool = self.keeper.into_disk();
-        if on_disk > 0 {
+        let (spool, waiting) = self.keeper.into_parts();
+        if spool.rows() > 0 || !waiting.is_empty() {
             self.screen.work(format!("writing {}", shown(&self.files.output)));
-            text += &save(spool, &self.files, &self.zone, &mut troubles);
+            if let Some(path) = save(spool, waiting, &self.files, &self.zone, &mut troubles) {
+                let (workbook, threat_log) = (shown(&path), shown(&self.files.threat_log));
+                let _ = write!(text, "Written: {workbook} and {threat_log}.\n{}", next_step(&path));
+            }
         } else {
             // An empty workbook must not take the place of a full one.
             let _ = writeln!(text, "There is nothing to save: {} was not written.", shown(&self.files.output));
@@ -257,31 +259,6 @@ impl Session {
         }
         if troubles.is_empty() { DONE } else { FAILED }
     }
-}
-
-/// Writes the workbook and says so; the spool goes only when that is done.
-fn save(spool: Spool, files: &Files, zone: &TimeZone, troubles: &mut Vec<String>) -> String {
-    let saved = spool.recording().map_err(anyhow::Error::new).and_then(|recording| {
-        let saved = write_workbook(&recording, &files.output, zone)?;
-        Ok(saved)
-    });
-    let path = match saved {
-        Ok(Saved::Target) => files.output.clone(),
-        Ok(Saved::Beside { path, reason }) => {
-            let target = shown(&files.output);
-            troubles.push(format!("{target} was not replaced: {reason}; the recording is saved as {}", shown(&path)));
-            path
-        }
-        Err(error) => {
-            let recover = with_file("watchkeeper record --recover", "--output", &files.output);
-            troubles.push(format!("{error:#}; `{recover}` makes the workbook of them"));
-            return String::new();
-        }
-    };
-    if let Err(error) = spool.remove() {
-        troubles.push(error.to_string());
-    }
-    format!("Written: {} and {}.\n{}", shown(&path), shown(&files.threat_log), next_step(&path))
 }
 
 /// What comes after a recording.

@@ -1,5 +1,7 @@
 //! `watchkeeper record` as a user calls it: real looks at a real machine, a real workbook, real signals.
 
+mod losses;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -14,11 +16,13 @@ use crate::burner::{self, Burner};
 use crate::program::{Program, Said, said};
 
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The folder for temporary files, which only some tests make.
+const TEMPORARY: &str = "temporary";
 
 /// A call of `record` in the folder of the program.
 fn record(program: &Program, arguments: &[&str]) -> Command {
     let mut call = program.call(&["record"]);
-    call.args(arguments).current_dir(program.folder());
+    call.args(arguments).current_dir(program.folder()).env("TMPDIR", program.folder().join(TEMPORARY));
     call
 }
 
@@ -382,109 +386,6 @@ fn a_terminal_that_takes_nothing_delays_no_look_and_no_end() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
     assert!(sheet(&workbook(&program), "System_Log").len() > 29);
-}
-
-/// A mounted filesystem that is gone when the test is over.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn tmpfs(at: PathBuf, options: &str) -> Self {
-        fs::create_dir(&at).expect("a folder");
-        let mut call = Command::new("mount");
-        let mounted = call.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output().expect("mount starts");
-        assert!(mounted.status.success(), "this test needs the right to mount: {mounted:?}");
-        Self(at)
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
-#[test]
-fn a_folder_that_cannot_be_written_is_refused() {
-    let program = Program::new("");
-    let folder = Mount::tmpfs(program.folder().join("locked"), "ro,size=1m");
-    for flag in ["--output", "--threat-log"] {
-        let name = folder.0.join("file.xlsx");
-        let answer = said(record(&program, &[flag, name.to_str().unwrap()]));
-        assert_eq!(answer.status.code(), Some(1), "{answer:?}");
-        assert!(answer.stderr.contains("locked") && answer.stderr.contains(&format!(" with {flag}")), "{answer:?}");
-        assert_eq!(answer.stderr.matches("Read-only file system").count(), 1, "it is said once: {answer:?}");
-        assert_eq!(names(&program), ["locked"], "nothing is left behind");
-        assert_eq!(answer.stdout, "");
-    }
-}
-
-#[test]
-fn on_a_full_disk_the_recording_goes_on_and_nothing_on_disk_is_lost() {
-    let program = Program::new("");
-    let disk = Mount::tmpfs(program.folder().join("disk"), "size=64m");
-    let (output, threats) = (disk.0.join("report.xlsx"), disk.0.join("threats.txt"));
-    let arguments = ["--interval", "100ms", "--duration", "0", "--cpu-alert", "0.001"];
-    let files = ["--output", output.to_str().unwrap(), "--threat-log", threats.to_str().unwrap()];
-    let mut recording = Recording::start(&program, &[&arguments[..], &files].concat());
-    let before = blocks(&recording.wait_for_blocks(5)).len();
-    let filler = disk.0.join("filler");
-    fill(&filler);
-    // Blocks come while the disk is full. The last page of the threat log has room for some lines.
-    let full = recording.wait_until("both troubles", |printed, complaints| {
-        blocks(printed).len() > before + 20 && complaints.contains("threat log")
-    });
-    let (full, complaints) = (blocks(&full).len(), recording.complaints());
-    assert_eq!(complaints.matches("rows wait in memory until the disk takes them").count(), 1, "{complaints}");
-    assert_eq!(complaints.matches("cannot write the threat log ").count(), 1, "{complaints}");
-    // It ends on the full disk: no workbook, but every row of before.
-    recording.signal(Signal::TERM);
-    let answer = recording.end();
-    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
-    assert!(
-        answer.stderr.contains("no space is left") && answer.stderr.contains("record --recover"),
-        "{}",
-        answer.stderr
-    );
-    assert!(answer.stderr.contains(" could not be written to "), "{}", answer.stderr);
-    assert!(!answer.stderr.contains("panicked"), "{answer:?}");
-    assert!(!output.exists() && full > before);
-    let refused = said(record(&program, &["--output", disk.0.join("another.xlsx").to_str().unwrap()]));
-    assert!(refused.stderr.contains("no space is left for a recording to "), "{refused:?}");
-    fs::remove_file(&filler).unwrap();
-    let recovered = said(record(&program, &["--recover", "--output", output.to_str().unwrap()]));
-    assert!(recovered.status.success(), "{recovered:?}");
-    let mut paths = fs::read_dir(&disk.0).unwrap().map(|entry| entry.unwrap().path());
-    let workbook = paths.find(|path| path.extension().is_some_and(|extension| extension == "xlsx")).unwrap();
-    assert!(sheet(&workbook, "System_Log").len() > before, "{before}");
-}
-
-#[test]
-fn rows_that_waited_for_the_disk_are_in_the_workbook_when_there_is_room_again() {
-    let program = Program::new("");
-    let disk = Mount::tmpfs(program.folder().join("disk"), "size=64m");
-    let output = disk.0.join("report.xlsx");
-    let arguments = ["--interval", "100ms", "--duration", "0", "--output", output.to_str().unwrap()];
-    let mut recording = Recording::start(&program, &arguments);
-    recording.wait_for_blocks(2);
-    let filler = disk.0.join("filler");
-    fill(&filler);
-    let count = blocks(&recording.wait_for_blocks(2)).len() + 20;
-    recording.wait_for_blocks(count);
-    assert!(recording.complaints().contains("no space is left"), "{}", recording.complaints());
-    fs::remove_file(&filler).unwrap();
-    recording.signal(Signal::TERM);
-    let answer = recording.end();
-    assert_eq!(answer.status.code(), Some(0), "{answer:?}");
-    assert_eq!(sheet(&output, "System_Log").len(), blocks(&answer.stdout).len() + 1);
-}
-
-/// Writes until the filesystem takes no more.
-fn fill(path: &Path) {
-    let mut file = File::create(path).expect("the filler is made");
-    for block in [1 << 20, 1 << 12, 1] {
-        let zeros = vec![0; block];
-        while file.write_all(&zeros).is_ok() {}
-    }
 }
 
 #[test]

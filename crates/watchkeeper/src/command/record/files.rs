@@ -70,6 +70,13 @@ impl Files {
         free(&self.output, &format!("{stem} (recovered {})", time_in_name(started_ms, zone)), ".xlsx")
     }
 
+    /// A name for a workbook that cannot be written at its place: in the folder for temporary files, which is there on every
+    /// system and often on another disk.
+    pub fn elsewhere(started_ms: i64, zone: &TimeZone) -> PathBuf {
+        let stem = format!("watchkeeper-recording-{}", time_in_name(started_ms, zone));
+        free(&std::env::temp_dir().join(&stem), &stem, ".xlsx")
+    }
+
     /// A name under which a spool that cannot be read is kept.
     pub fn set_aside(&self, now_ms: i64, zone: &TimeZone) -> PathBuf {
         let name = self.output.file_name().unwrap_or_default().to_string_lossy();

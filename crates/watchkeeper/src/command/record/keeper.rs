@@ -79,9 +79,9 @@ impl<D: Disk> Keeper<D> {
         self.last_error.clone().filter(|_| is_new)
     }
 
-    /// Rows that are not on disk: those that wait and those for which there was no room any more.
-    pub fn missing(&self) -> u64 {
-        self.waiting.len() as u64 + self.lost
+    /// Rows for which there was no room, neither on disk nor in memory.
+    pub fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// What was wrong last, if anything ever was.
@@ -89,14 +89,10 @@ impl<D: Disk> Keeper<D> {
         self.last_error.as_deref()
     }
 
-    /// Rows that are on disk.
-    pub fn on_disk(&self) -> u64 {
-        self.disk.rows()
-    }
-
-    /// The spool, to make the workbook from.
-    pub fn into_disk(self) -> D {
-        self.disk
+    /// The spool, to make the workbook from, and the rows that it still does not take.
+    pub fn into_parts(mut self) -> (D, Vec<Row>) {
+        self.write();
+        (self.disk, self.waiting.into())
     }
 }
 
@@ -138,16 +134,17 @@ mod tests {
         let mut keeper = Keeper::new(Small { room: 2, ..Small::default() });
         let said: Vec<bool> = (0..5).map(|number| keeper.keep(row(number)).is_some()).collect();
         assert_eq!(said, [false, false, true, false, false]);
-        assert_eq!((keeper.on_disk(), keeper.missing()), (2, 3));
+        assert_eq!((keeper.disk.rows(), keeper.waiting.len()), (2, 3));
         keeper.disk.room = 4;
         assert_eq!(keeper.write(), None, "it is still full, which was said");
-        assert_eq!((keeper.on_disk(), keeper.missing()), (4, 1));
+        assert_eq!((keeper.disk.rows(), keeper.waiting.len()), (4, 1));
         keeper.disk.room = 6;
         assert_eq!(keeper.keep(row(5)), None);
-        assert_eq!(keeper.missing(), 0);
+        assert_eq!(keeper.waiting.len(), 0);
         assert!(keeper.keep(row(6)).is_some(), "it is full anew");
         assert!(keeper.last_error().is_some_and(|error| error.contains("no space is left")));
-        assert_eq!(keeper.into_disk().taken, [0, 1, 2, 3, 4, 5]);
+        let (disk, waiting) = keeper.into_parts();
+        assert_eq!((disk.taken, waiting), (vec![0, 1, 2, 3, 4, 5], vec![row(6)]));
     }
 
     #[test]
@@ -156,7 +153,7 @@ mod tests {
         assert!(keeper.keep(row(1)).is_some());
         keeper.disk.sync_fails = false;
         assert_eq!(keeper.keep(row(2)), None);
-        assert_eq!(keeper.into_disk().taken, [1, 2]);
+        assert_eq!(keeper.into_parts().0.taken, [1, 2]);
     }
 
     #[test]
@@ -165,9 +162,9 @@ mod tests {
         for number in 0..MOST_WAITING as i64 + 7 {
             keeper.keep(row(number));
         }
-        assert_eq!((keeper.waiting.len(), keeper.missing()), (MOST_WAITING, MOST_WAITING as u64 + 7));
+        assert_eq!((keeper.waiting.len(), keeper.lost()), (MOST_WAITING, 7));
         keeper.disk.room = usize::MAX;
-        keeper.write();
-        assert_eq!((keeper.missing(), keeper.into_disk().taken[0]), (7, 7), "the oldest went first");
+        let (disk, waiting) = keeper.into_parts();
+        assert_eq!((disk.taken[0], waiting.len()), (7, 0), "the oldest went first, and what waits is tried once more");
     }
 }

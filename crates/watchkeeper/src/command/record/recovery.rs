@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
 use watchkeeper_core::text::local_time;
 use watchkeeper_report::{Recording, Saved, SpoolError, write_workbook};
@@ -60,7 +60,8 @@ pub fn recover(files: &Files, now_ms: i64, zone: &TimeZone) -> anyhow::Result<Re
     }
     let started_ms = recording.header().started_ms;
     let path = files.recovered(started_ms, zone);
-    let saved = write_workbook(&recording, &path, zone)?;
+    let saved = write_workbook(&recording, &path, zone)
+        .map_err(|error| anyhow!("{error}; its rows are kept in {}", shown(&files.spool)))?;
     let path = match saved {
         Saved::Target => path,
         Saved::Beside { path, .. } => path,
