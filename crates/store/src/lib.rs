@@ -26,6 +26,6 @@ pub use error::OpenError;
 pub use reader::Reader;
 pub use recorder::SqliteRecorder;
 pub use sink::{Sink, SinkConfig, SinkError, SinkFormat, SinkMode, SinkOrigin, UserName, Written, validate_sinks};
-pub use state::{Pruned, SqliteLedger, message_state};
+pub use state::{Acknowledged, Pruned, SqliteLedger, message_state};
 pub use store::{HeldHealth, Store, StoreHealth};
 pub use unlogged::Unlogged;

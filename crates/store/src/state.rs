@@ -4,6 +4,7 @@
 //! statements run on it. At every moment one of the two is the truth: what is held is served from memory alone and moves
 //! back to disk as a whole.
 
+mod acknowledge;
 mod database;
 mod held;
 mod json;
@@ -16,6 +17,7 @@ mod rows;
 mod shared;
 mod write;
 
+pub use acknowledge::Acknowledged;
 pub(crate) use database::{clear_leases, host_id, host_id_of_log, prepare, readable_host_id};
 pub use ledger::SqliteLedger;
 pub use message::message_state;

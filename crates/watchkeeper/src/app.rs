@@ -12,6 +12,7 @@ mod banner;
 mod console;
 mod delivery;
 mod pace;
+mod people;
 mod queue;
 mod reader;
 mod recorder;
@@ -53,6 +54,7 @@ use stage::Stage;
 
 pub use console::gap_lines;
 pub use pace::next_due;
+pub use people::acknowledge;
 pub use test_message::{send_alone, wait_for};
 
 /// How long the end may take: by then everything is on disk, and what is still being sent is cut.
@@ -139,7 +141,7 @@ pub fn watch(
         app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &events.handle())?;
     server.serve({
         let app = Arc::clone(&app);
-        move |request| app.answer(request)
+        move |request, caller| app.answer(request, caller)
     })?;
     while events.next() == Some(Event::Reload) {
         app.reload(&reload);
@@ -268,7 +270,7 @@ impl App {
         Ok(())
     }
 
-    fn answer(&self, request: Request) -> Answer {
+    fn answer(&self, request: Request, caller: &str) -> Answer {
         match request {
             Request::Status => Answer::Status(Box::new(self.report())),
             Request::NotifyTest { channel, to } => {
@@ -278,6 +280,13 @@ impl App {
                 });
                 match result {
                     Ok(rows) => Answer::NotifyTest(wait_for(&self.state_folder, &rows)),
+                    Err(error) => Answer::Error(format!("{error:#}")),
+                }
+            }
+            Request::Acknowledge(request) => {
+                let done = self.store.ledger().map_err(anyhow::Error::from);
+                match done.and_then(|mut ledger| acknowledge(&mut ledger, &request, caller)) {
+                    Ok((by, results)) => Answer::Acknowledged { by, results },
                     Err(error) => Answer::Error(format!("{error:#}")),
                 }
             }

@@ -23,6 +23,8 @@ use self::unix as system;
 use self::windows as system;
 use crate::health::Report;
 use system::{Call, Listener};
+use watchkeeper_core::Ticket;
+use watchkeeper_store::Acknowledged;
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -37,6 +39,22 @@ pub enum Request {
         /// To whom; the recipients of the channel's routes when empty.
         to: Vec<String>,
     },
+    /// Somebody takes incidents on.
+    Acknowledge(Acknowledge),
+}
+
+/// Who takes which incidents on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledge {
+    /// Their numbers.
+    pub tickets: Vec<Ticket>,
+    /// Who; the user who calls if absent.
+    pub by: Option<String>,
+    /// Until when, milliseconds UTC; until the incident is over if absent.
+    pub until_ms: Option<i64>,
+    /// What they have to say.
+    pub note: Option<String>,
 }
 
 /// What is answered.
@@ -47,6 +65,13 @@ pub enum Answer {
     Status(Box<Report>),
     /// To [`Request::NotifyTest`]: one line a recipient.
     NotifyTest(Vec<TestResult>),
+    /// To [`Request::Acknowledge`]: under which name, and one result a ticket, in the order of the request.
+    Acknowledged {
+        /// Who it was.
+        by: String,
+        /// What became of each.
+        results: Vec<(Ticket, Acknowledged)>,
+    },
     /// It could not be done.
     Error(String),
 }
@@ -78,6 +103,8 @@ impl Request {
     fn patience(&self) -> Duration {
         match self {
             Self::Status => Duration::from_secs(10),
+            // The state database may be busy with another's transaction.
+            Self::Acknowledge(_) => Duration::from_secs(30),
             Self::NotifyTest { .. } => Duration::from_secs(90),
         }
     }
@@ -86,6 +113,11 @@ impl Request {
 /// Where the watch of the store in this folder is asked: a socket in it, on Windows a pipe named after it.
 pub fn address(state_folder: &Path) -> PathBuf {
     system::address(state_folder)
+}
+
+/// The name of the user who runs this program.
+pub fn own_name() -> String {
+    system::own_name()
 }
 
 /// The control socket. Callers wait until [`Server::serve`] begins; a socket file is removed on drop.
@@ -105,10 +137,10 @@ impl Server {
         Ok(Self { path, listener: Some(listener) })
     }
 
-    /// Answers every request with `handle`, in threads that end with the program.
+    /// Answers every request with `handle`, which is told the name of the user who asks, in threads that end with the program.
     pub fn serve<F>(&mut self, handle: F) -> anyhow::Result<()>
     where
-        F: Fn(Request) -> Answer + Send + Sync + 'static,
+        F: Fn(Request, &str) -> Answer + Send + Sync + 'static,
     {
         let Some(listener) = self.listener.take() else { return Ok(()) };
         let thread = std::thread::Builder::new().name("control".to_owned());
@@ -126,7 +158,7 @@ impl Drop for Server {
 /// A thread for each caller: a slow one delays nobody.
 fn accept<F>(listener: &Listener, handle: &Arc<F>)
 where
-    F: Fn(Request) -> Answer + Send + Sync + 'static,
+    F: Fn(Request, &str) -> Answer + Send + Sync + 'static,
 {
     let calls = Arc::new(());
     loop {
@@ -155,10 +187,10 @@ where
     }
 }
 
-fn answer(caller: &mut Call, handle: &dyn Fn(Request) -> Answer) -> anyhow::Result<()> {
+fn answer(caller: &mut Call, handle: &dyn Fn(Request, &str) -> Answer) -> anyhow::Result<()> {
     let answer = if caller.is_trusted().context("who is calling?")? {
         match serde_json::from_slice(&read_line(caller, LONGEST_REQUEST, Instant::now() + PATIENCE)?) {
-            Ok(request) => handle(request),
+            Ok(request) => handle(request, &caller.caller_name()),
             Err(error) => Answer::Error(format!("the running watch does not understand this request: {error}")),
         }
     } else {

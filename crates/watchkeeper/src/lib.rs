@@ -17,5 +17,6 @@ mod model_file;
 mod paths;
 mod settings;
 mod signals;
+mod times;
 
 pub use cli::main;

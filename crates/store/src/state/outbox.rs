@@ -99,11 +99,13 @@ fn incident_now(connection: &Connection, key: IncidentKey) -> Result<Option<Inci
     found.next()?.map(rows::incident).transpose()
 }
 
+/// Whether the newest acknowledgement is in force.
 fn is_acknowledged(connection: &Connection, key: IncidentKey, now_ms: i64) -> Result<bool, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM acknowledgement WHERE incident = ?1 AND (until_ms IS NULL OR until_ms > ?2))",
+        "SELECT until_ms IS NULL OR until_ms > ?2 FROM acknowledgement WHERE incident = ?1 \
+         ORDER BY at_ms DESC, id DESC LIMIT 1",
     )?;
-    Ok(statement.query_row([hash_column(key.0), now_ms], |row| row.get(0))?)
+    Ok(statement.query_row([hash_column(key.0), now_ms], |row| row.get(0)).optional()?.unwrap_or(false))
 }
 
 /// Writes what became of an attempt. Answers `false` if there is no such row.

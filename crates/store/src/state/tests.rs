@@ -1,5 +1,6 @@
 //! The contract of a ledger, kept on disk and in memory alike, and random lives against a naive model.
 
+mod acknowledging;
 mod contract;
 mod malformed;
 mod memory;

@@ -1,15 +1,17 @@
 //! `watchkeeper incidents`: what happened, who did it, who was told.
 
+mod ack;
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use watchkeeper_core::evidence::{Evidence, Known};
+use watchkeeper_core::evidence::{Acknowledgement, Evidence, Known};
 use watchkeeper_core::incident::IncidentFilter;
 use watchkeeper_core::port::{IncidentRecord, MessageState};
 use watchkeeper_core::text::{clean, contributor_name, culprit_sentence, duration, local_time, title_with_culprit};
-use watchkeeper_core::{History, Ticket, Unit};
+use watchkeeper_core::{History, IncidentEvent, Ticket, Unit};
 use watchkeeper_store::Reader;
 
 use crate::cli::{DONE, FAILED, Global};
@@ -22,6 +24,9 @@ pub enum IncidentsCommand {
     List(ListArgs),
     /// Show one with its evidence, history and messages
     Show(ShowArgs),
+    /// Take incidents on: who, until when, and a note; shown to everybody who looks at them
+    #[command(after_help = ack::EXAMPLES)]
+    Ack(ack::AckArgs),
 }
 
 /// Which are listed.
@@ -48,29 +53,28 @@ pub struct ShowArgs {
     json: bool,
 }
 
-/// Answers from the store; a watch may run or not.
+/// Does it; a watch may run or not.
 pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<u8> {
     let loaded = global.load()?;
     let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
-    let reader = Reader::open(&paths::state_folder(&loaded.config.store)?)?;
+    let state_folder = paths::state_folder(&loaded.config.store)?;
     match command {
+        IncidentsCommand::Ack(args) => return ack::ack(&loaded, &state_folder, &zone, args),
         IncidentsCommand::List(args) => {
+            let reader = Reader::open(&state_folder)?;
             let filter = IncidentFilter { open: args.open, limit: Some(args.limit), ..IncidentFilter::default() };
             let records = reader.incidents(&filter)?;
             if args.json {
-                let incidents: Vec<_> = records.iter().map(|record| &record.incident).collect();
-                super::print_json(&incidents)?;
+                super::print_json(&records.iter().map(with_acknowledgements).collect::<Result<Vec<_>, _>>()?)?;
             } else {
-                super::print(&list(&records, &zone))?;
+                super::print(&list(&records, watchkeeper_collect::wall_clock_ms(), &zone))?;
             }
         }
         IncidentsCommand::Show(args) => {
+            let reader = Reader::open(&state_folder)?;
             let filter = IncidentFilter { ticket: Some(args.ticket), ..IncidentFilter::default() };
             let Some(record) = reader.incidents(&filter)?.into_iter().next() else {
-                super::complain(&format!(
-                    "there is no incident {}; `watchkeeper incidents list` shows them",
-                    args.ticket
-                ));
+                super::complain(&unknown(args.ticket));
                 return Ok(FAILED);
             };
             if args.json {
@@ -83,9 +87,20 @@ pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<
     Ok(DONE)
 }
 
-/// The incident as JSON, with its history and what became of its messages.
-fn with_history(record: &IncidentRecord) -> anyhow::Result<serde_json::Value> {
+fn unknown(ticket: Ticket) -> String {
+    format!("there is no incident {ticket}; `watchkeeper incidents list` shows them")
+}
+
+/// The incident as JSON, with who has taken it on.
+fn with_acknowledgements(record: &IncidentRecord) -> serde_json::Result<serde_json::Value> {
     let mut value = serde_json::to_value(&record.incident)?;
+    value["acknowledgements"] = serde_json::to_value(&record.acknowledgements)?;
+    Ok(value)
+}
+
+/// The same with its history and what became of its messages.
+fn with_history(record: &IncidentRecord) -> serde_json::Result<serde_json::Value> {
+    let mut value = with_acknowledgements(record)?;
     let message = |message: &MessageState| {
         json!({
             "channel": message.channel, "recipient": message.recipient, "event": message.event, "state": message.state,
@@ -97,23 +112,38 @@ fn with_history(record: &IncidentRecord) -> anyhow::Result<serde_json::Value> {
     Ok(value)
 }
 
-fn list(records: &[IncidentRecord], zone: &TimeZone) -> String {
+fn list(records: &[IncidentRecord], now_ms: i64, zone: &TimeZone) -> String {
     if records.is_empty() {
         return "no incidents\n".to_owned();
     }
     let mut text = format!("{:>6}  {:8}  {:19}  {:>10}  what, and who\n", "ticket", "severity", "opened", "length");
-    for IncidentRecord { incident, .. } in records {
+    for record in records {
+        let incident = &record.incident;
         let ticket = incident.ticket.map_or("-".to_owned(), |ticket| ticket.to_string());
         let length = incident.closed_ms.map_or("open".to_owned(), |closed| duration(closed - incident.opened_ms));
         let opened = local_time(incident.opened_ms, zone);
+        let taken = taken_by(record, now_ms).map_or(String::new(), |by| format!(" [acknowledged by {by}]"));
         let _ = writeln!(
             text,
-            "{ticket:>6}  {:8}  {opened}  {length:>10}  {}",
+            "{ticket:>6}  {:8}  {opened}  {length:>10}  {}{taken}",
             incident.severity.word(),
             title_with_culprit(&incident.title, &incident.evidence)
         );
     }
     text
+}
+
+/// Who has taken an open incident on, if they still do. Of several the newest counts.
+fn taken_by(record: &IncidentRecord, now_ms: i64) -> Option<String> {
+    let last = record.acknowledgements.last().filter(|_| record.incident.closed_ms.is_none())?;
+    last.until_ms.is_none_or(|until_ms| until_ms > now_ms).then(|| clean(&last.by, 40))
+}
+
+/// By whom, until when, and their note.
+fn acknowledged_line(acknowledgement: &Acknowledgement, zone: &TimeZone) -> String {
+    let until = acknowledgement.until_ms.map_or("until it is over".to_owned(), |ms| ack::until(ms, zone));
+    let note = acknowledgement.note.as_ref().map_or(String::new(), |note| format!(": {}", clean(note, 300)));
+    format!("by {} {until}{note}", clean(&acknowledgement.by, 100))
 }
 
 fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
@@ -147,7 +177,12 @@ fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
     text.push_str(&changes(evidence));
     text.push_str("\nHistory\n");
     for entry in &record.history {
-        let detail = entry.detail.as_ref().map_or(String::new(), |detail| format!(": {}", clean(detail, 300)));
+        let acknowledgement = record.acknowledgements.iter().find(|one| one.at_ms == entry.at_ms);
+        let detail = match (entry.event, acknowledgement, &entry.detail) {
+            (IncidentEvent::Acknowledged, Some(one), _) => format!(" {}", acknowledged_line(one, zone)),
+            (_, _, Some(detail)) => format!(": {}", clean(detail, 300)),
+            _ => String::new(),
+        };
         let _ = writeln!(text, "  {}  {}{detail}", local_time(entry.at_ms, zone), entry.event.word());
     }
     if !record.messages.is_empty() {

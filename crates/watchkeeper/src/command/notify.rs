@@ -37,7 +37,7 @@ pub fn notify(global: &Global, command: &NotifyCommand) -> anyhow::Result<u8> {
     let results = match control::ask(&paths::control_socket(&state_folder), &request)? {
         Some(Answer::NotifyTest(results)) => results,
         Some(Answer::Error(error)) => anyhow::bail!("{error}"),
-        Some(Answer::Status(_)) => anyhow::bail!("the running watch answered something else; is it another version?"),
+        Some(_) => anyhow::bail!("the running watch answered something else; is it another version?"),
         None => app::send_alone(&Settings::build(&loaded)?, &state_folder, &args.channel, &args.to)?,
     };
     if args.json {

@@ -66,9 +66,7 @@ fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
             Ok(report.level().exit_code())
         }
         Some(Answer::Error(error)) => anyhow::bail!("{error}"),
-        Some(Answer::NotifyTest(_)) => {
-            anyhow::bail!("the running watch answered something else; is it another version?")
-        }
+        Some(_) => anyhow::bail!("the running watch answered something else; is it another version?"),
         None => {
             let stopped = Stopped::of(&state_folder, loaded.config.store.samples);
             if args.json {

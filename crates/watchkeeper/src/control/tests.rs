@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn serving(path: &Path, handle: impl Fn(Request) -> Answer + Send + Sync + 'static) -> Server {
+fn serving(path: &Path, handle: impl Fn(Request, &str) -> Answer + Send + Sync + 'static) -> Server {
     let mut server = Server::bind(path.to_owned()).unwrap();
     server.serve(handle).unwrap();
     server
@@ -18,7 +18,7 @@ fn requests_are_answered_one_after_the_other_also_long_ones() {
     let path = address(folder.path());
     let long = "x".repeat(1 << 20);
     let answered = long.clone();
-    let _server = serving(&path, move |request| Answer::Error(format!("{request:?}{answered}")));
+    let _server = serving(&path, move |request, _| Answer::Error(format!("{request:?}{answered}")));
     for _ in 0..3 {
         let answer = ask(&path, &Request::Status).unwrap();
         assert!(matches!(answer, Some(Answer::Error(text)) if text == format!("Status{long}")));
@@ -26,10 +26,19 @@ fn requests_are_answered_one_after_the_other_also_long_ones() {
 }
 
 #[test]
+fn whoever_answers_learns_the_name_of_the_user_who_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = address(folder.path());
+    let _server = serving(&path, |_, caller| Answer::Error(caller.to_owned()));
+    let answer = ask(&path, &Request::Status).unwrap();
+    assert!(matches!(answer, Some(Answer::Error(name)) if !name.is_empty() && name == own_name()));
+}
+
+#[test]
 fn a_line_that_is_no_request_gets_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = address(folder.path());
-    let _server = serving(&path, |_| Answer::Error("handled".to_owned()));
+    let _server = serving(&path, |_, _| Answer::Error("handled".to_owned()));
     let mut call = call(&path);
     call.send(b"{\"reboot\":{}}\n", PATIENCE).unwrap();
     let reply = String::from_utf8(read_line(&mut call, LONGEST_ANSWER, far()).unwrap()).unwrap();
@@ -57,7 +66,7 @@ fn a_watch_that_ends_without_an_answer_is_said_to() {
 fn callers_who_say_nothing_do_not_occupy_the_watch_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let path = address(folder.path());
-    let _server = serving(&path, |_| Answer::Error("handled".to_owned()));
+    let _server = serving(&path, |_, _| Answer::Error("handled".to_owned()));
     let silent: Vec<Call> = (0..MOST_CALLS).map(|_| call(&path)).collect();
     let turned_away = ask(&path, &Request::Status);
     assert!(turned_away.is_err(), "{turned_away:?}");

@@ -21,6 +21,16 @@ pub(super) fn address(state_folder: &Path) -> PathBuf {
     state_folder.join("control.sock")
 }
 
+/// The name of the user who runs this program.
+pub(super) fn own_name() -> String {
+    name_of(rustix::process::geteuid().as_raw())
+}
+
+/// A user without a name has a number.
+fn name_of(uid: u32) -> String {
+    watchkeeper_collect::user_name(uid).unwrap_or_else(|| format!("user {uid}"))
+}
+
 /// Removes the file of a socket.
 pub(super) fn remove(path: &Path) {
     let _ = fs::remove_file(path);
@@ -63,6 +73,11 @@ impl Call {
     pub(super) fn is_trusted(&self) -> io::Result<bool> {
         let caller = caller_id(&self.0)?;
         Ok(caller == 0 || caller == rustix::process::geteuid().as_raw())
+    }
+
+    /// The name of the user who calls.
+    pub(super) fn caller_name(&self) -> String {
+        caller_id(&self.0).map_or_else(|_| "unknown".to_owned(), name_of)
     }
 
     /// Reads some bytes, none at the end of the stream.
@@ -136,7 +151,7 @@ mod tests {
             let path = address(&folder);
             fs::write(&path, "left over").unwrap();
             let mut server = Server::bind(path.clone()).unwrap();
-            server.serve(|request| Answer::Error(format!("{request:?}"))).unwrap();
+            server.serve(|request, _| Answer::Error(format!("{request:?}"))).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
             let answer = ask(&path, &Request::Status).unwrap();
             assert!(matches!(answer, Some(Answer::Error(text)) if text == "Status"));

@@ -58,6 +58,11 @@ pub(super) fn address(state_folder: &Path) -> PathBuf {
     PathBuf::from(format!(r"\\.\pipe\watchkeeper-{hash:016x}"))
 }
 
+/// The name of the user who runs this program.
+pub(super) fn own_name() -> String {
+    std::env::var("USERNAME").unwrap_or_else(|_| "unknown".to_owned())
+}
+
 /// A pipe goes with the program that made it.
 pub(super) fn remove(_path: &Path) {}
 
@@ -128,6 +133,12 @@ impl Call {
     #[expect(clippy::unnecessary_wraps, reason = "other systems have to ask")]
     pub(super) fn is_trusted(&self) -> io::Result<bool> {
         Ok(true)
+    }
+
+    /// The name of the user who calls: only the owner of the pipe and administrators can, and the pipe does not say
+    /// which of them it is.
+    pub(super) fn caller_name(&self) -> String {
+        own_name()
     }
 
     /// Reads some bytes, none at the end of the stream.

@@ -13,6 +13,8 @@ mod ending;
 mod everywhere;
 #[cfg(target_os = "linux")]
 mod peer;
+#[cfg(target_os = "linux")]
+mod people;
 mod program;
 #[cfg(target_os = "linux")]
 mod record;
