@@ -9,6 +9,10 @@ use tempfile::NamedTempFile;
 
 /// Links that are followed one after the other, as many as Linux follows.
 const MOST_LINKS: u32 = 40;
+/// Letters and digits that make the name of a replacement one of its own.
+const RANDOM: usize = 6;
+/// How it ends.
+const SUFFIX: &str = ".tmp";
 
 /// Replaces what is at `target`, or what a link there leads to, by a file of these bytes. Whatever fails, the old file stays and
 /// nothing else is left behind.
@@ -41,13 +45,37 @@ pub fn behind_links(target: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(target)
 }
 
+/// Removes what a program left that was killed while it replaced `target`: files beside it with the names that only
+/// [`replace_file`] and its kin give. Only for whoever knows that nobody is replacing it now.
+pub fn remove_leftovers(target: &Path) {
+    let Ok(target) = behind_links(target) else { return };
+    let Some(prefix) = prefix(&target) else { return };
+    let Ok(entries) = fs::read_dir(folder_of(&target)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let random = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+        let random = random.and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+        let is_ours = random.is_some_and(|text| text.len() == RANDOM && text.iter().all(u8::is_ascii_alphanumeric));
+        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// How the names of replacements begin: `.NAME.`.
+fn prefix(target: &Path) -> Option<OsString> {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name()?);
+    prefix.push(".");
+    Some(prefix)
+}
+
 /// An empty file in the folder of `target`, which goes again unless it is given a name.
 pub(crate) fn replacement(target: &Path) -> io::Result<NamedTempFile> {
-    let mut prefix = OsString::from(".");
-    prefix.push(target.file_name().ok_or(io::ErrorKind::IsADirectory)?);
-    prefix.push(".");
+    let prefix = prefix(target).ok_or(io::ErrorKind::IsADirectory)?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".tmp");
+    builder.prefix(&prefix).rand_bytes(RANDOM).suffix(SUFFIX);
     #[cfg(unix)]
     {
         let permissions =
@@ -78,6 +106,33 @@ fn folder_of(target: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_program_left_goes_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.xlsx");
+        let (_, left) = replacement(&target).unwrap().keep().unwrap();
+        let others = [
+            ".a.xlsx.12345.tmp",
+            ".a.xlsx.1234567.tmp",
+            ".a.xlsx.12-456.tmp",
+            ".b.xlsx.123456.tmp",
+            "a.xlsx.123456.tmp",
+            ".a.xlsx.123456.tmp2",
+            ".a.xlsx.spool",
+            "a.xlsx",
+        ];
+        for other in others {
+            fs::write(folder.path().join(other), "").unwrap();
+        }
+        let of_that_name = folder.path().join(".a.xlsx.123456.tmp");
+        fs::create_dir(&of_that_name).unwrap();
+        assert!(left.exists());
+        remove_leftovers(&target);
+        assert!(!left.exists() && of_that_name.exists());
+        assert!(others.iter().all(|other| folder.path().join(other).exists()));
+        remove_leftovers(&folder.path().join("no/such/a"));
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole_or_stays() {

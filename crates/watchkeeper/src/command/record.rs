@@ -17,7 +17,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use watchkeeper_core::Snapshot;
 use watchkeeper_core::text::clean;
-use watchkeeper_report::{Header, Row, Spool, SpoolError, columns};
+use watchkeeper_report::{Header, Row, Spool, SpoolError, columns, remove_leftovers};
 
 use self::block::Blocks;
 use self::files::{Files, shown};
@@ -159,6 +159,8 @@ impl Session {
             ),
             error => anyhow::anyhow!("cannot record here: {error}; name a file in another folder with --output"),
         })?;
+        // Whoever has the lock of the spool is alone with the workbook.
+        remove_leftovers(&files.output);
         let threat_log = match ThreatLog::begin(&files.threat_log, zone.clone()) {
             Ok(threat_log) => threat_log,
             Err(error) => {

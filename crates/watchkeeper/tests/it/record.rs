@@ -219,6 +219,11 @@ fn after_kill_9_the_next_recording_saves_the_rows_that_were_printed() {
     killed.signal(Signal::KILL);
     let printed = blocks(&killed.end().stdout).len();
     assert!(spool(&program).exists() && !workbook(&program).exists());
+    // As it is when the end came while it saved, and of a recording to another file.
+    let (left, of_another) = (".system_monitor_report.xlsx.a1B2c3.tmp", ".another.xlsx.a1B2c3.tmp");
+    for name in [left, of_another] {
+        fs::write(program.folder().join(name), "half a workbook").unwrap();
+    }
 
     let next = said(record(&program, &["--interval", "100ms", "--duration", "300ms"]));
     assert!(next.status.success(), "{next:?}");
@@ -231,7 +236,8 @@ fn after_kill_9_the_next_recording_saves_the_rows_that_were_printed() {
     let sentence = format!("did not come to its end; its {rows} rows are now in {recovered}.\n");
     assert!(next.stdout.contains(&sentence), "{next:?}");
     assert_eq!(sheet(&workbook(&program), "System_Log").len(), blocks(&next.stdout).len() + 1);
-    assert!(!spool(&program).exists());
+    let hidden: Vec<String> = names(&program).into_iter().filter(|name| name.starts_with('.')).collect();
+    assert_eq!(hidden, [of_another]);
 }
 
 #[test]
@@ -275,6 +281,8 @@ fn a_second_recording_to_the_same_workbook_is_refused_and_the_first_goes_on() {
     let program = Program::new("");
     let mut first = Recording::start(&program, &["--interval", "100ms", "--duration", "0"]);
     first.wait_for_blocks(1);
+    let left = program.folder().join(".system_monitor_report.xlsx.a1B2c3.tmp");
+    fs::write(&left, "a workbook in the making").unwrap();
     let second = said(record(&program, &[]));
     assert_eq!(second.status.code(), Some(1));
     let expected = "error: another `watchkeeper record` is recording to system_monitor_report.xlsx; end that one, or name \
@@ -287,6 +295,7 @@ fn a_second_recording_to_the_same_workbook_is_refused_and_the_first_goes_on() {
     first.wait_for_blocks(blocks(&printed).len() + 1);
     first.signal(Signal::TERM);
     assert!(first.end().status.success());
+    assert!(left.exists(), "whoever is refused removes nothing that may be of the one at work");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, anyhow, bail};
 use jiff::tz::TimeZone;
 use watchkeeper_core::text::local_time;
-use watchkeeper_report::{Recording, Saved, SpoolError, write_workbook};
+use watchkeeper_report::{Recording, Saved, SpoolError, remove_leftovers, write_workbook};
 
 use super::files::{Files, shown};
 use super::tally::count;
@@ -60,6 +60,9 @@ pub fn recover(files: &Files, now_ms: i64, zone: &TimeZone) -> anyhow::Result<Re
     }
     let started_ms = recording.header().started_ms;
     let path = files.recovered(started_ms, zone);
+    // It may have been killed while it saved, and who wanted to recover it as well.
+    remove_leftovers(&files.output);
+    remove_leftovers(&path);
     let saved = write_workbook(&recording, &path, zone)
         .map_err(|error| anyhow!("{error}; its rows are kept in {}", shown(&files.spool)))?;
     let path = match saved {
@@ -172,6 +175,9 @@ mod tests {
     fn rows_become_a_workbook_of_their_own() {
         let (folder, files) = place();
         fs::write(&files.output, "the one before").unwrap();
+        for name in [".report.xlsx.a1B2c3.tmp", ".report (recovered 2026-11-20 03-04-05).xlsx.a1B2c3.tmp"] {
+            fs::write(folder.path().join(name), "half a workbook").unwrap();
+        }
         for (rows, name) in
             [(1, "report (recovered 2026-11-20 03-04-05).xlsx"), (3, "report (recovered 2026-11-20 03-04-05) 2.xlsx")]
         {
