@@ -88,6 +88,8 @@ fn analyzer(rules: usize, each: Option<&str>) -> Analyzer {
             title: None,
             when: CONDITIONS[number % additive].to_owned(),
             hold: Span::from_secs(300),
+            clear: None,
+            keep_firing: Span::from_secs(60),
             severity: Severity::Warning,
             each: each.map(str::to_owned),
         })

@@ -16,7 +16,8 @@ use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::{Tick, Watched};
 
-/// A pending alert outlives a restart of at least this length, or of three intervals if that is longer.
+/// What is pending or recovering goes on after a restart of at most this length, or of three intervals if that is
+/// longer.
 const RESTART_GAP_MS: i64 = 300_000;
 
 /// What the analyzer works with; a reload brings a whole new one.
@@ -41,6 +42,8 @@ pub struct AlertCounts {
     pub pending: usize,
     /// Alerts that fire.
     pub firing: usize,
+    /// Alerts that are about to be over.
+    pub recovering: usize,
 }
 
 /// Evaluates all rules on each snapshot and keeps the alerts and incidents that come of it.
@@ -51,7 +54,7 @@ pub struct Analyzer {
     incidents: BTreeMap<IncidentKey, Incident>,
     /// Alerts whose rules are gone, until the next tick says when that was.
     orphans: Vec<Life>,
-    /// Whether the first tick is still to come: pending alerts of an earlier watch may be too old.
+    /// Whether the first tick is still to come: what waits since an earlier watch may be too old.
     is_new: bool,
     /// Whether there may be orphans, or incidents that no alert holds open.
     is_unsettled: bool,
@@ -166,6 +169,7 @@ impl Analyzer {
         for life in self.watched.iter().flat_map(Watched::lives) {
             counts.pending += usize::from(life.is_pending());
             counts.firing += usize::from(life.is_firing());
+            counts.recovering += usize::from(life.is_recovering());
         }
         counts
     }
@@ -270,6 +274,10 @@ fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
     Change::Incident { event, at_ms, incident: Box::new(incident.clone()) }
 }
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod recoveries;
 #[cfg(test)]
 mod restarts;
 #[cfg(test)]

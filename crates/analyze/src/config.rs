@@ -24,6 +24,16 @@ pub struct RuleConfig {
     /// looked at counts. Default: `"0s"`, fires at once. Example: `"5m"`.
     #[serde(default, rename = "for")]
     pub hold: Span,
+    /// What must hold for an alert that fires to be over, so that a value that hovers at the threshold is one alert: a
+    /// comparison like `when`, of the same kind of entity, that never holds together with it. Default: the opposite of
+    /// `when` with the threshold moved back by 5 % of itself, e.g. `<= 85.5 %` for `> 90 %`; for words, and with `==`
+    /// and `!=`, the opposite of `when`. Example: `'system.cpu.utilization < "80%"'`.
+    #[serde(default)]
+    pub clear: Option<String>,
+    /// How long `clear` must hold before it is over. Only time that was looked at counts, and when `clear` does not hold
+    /// any more it goes on firing, without a new message. Default: `"60s"`; `"0s"` ends it at once. Example: `"5m"`.
+    #[serde(default = "keep_firing")]
+    pub keep_firing: Span,
     /// How bad it is: `"info"`, `"warning"` or `"critical"`. Default: `"warning"`.
     #[serde(default)]
     pub severity: Severity,
@@ -31,6 +41,11 @@ pub struct RuleConfig {
     /// `"program"` too: they are then added up over all processes of a program. Example: `"program"`.
     #[serde(default)]
     pub each: Option<String>,
+}
+
+/// What `keep_firing` is where nobody wrote it.
+fn keep_firing() -> Span {
+    Span::from_secs(60)
 }
 
 /// A file of rules: nothing but `[[rule]]` tables.

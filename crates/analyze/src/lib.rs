@@ -21,7 +21,7 @@ mod watch;
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;
-pub use rule::{Rule, compile, compile_shipped, effective};
+pub use rule::{Clear, Rule, compile, compile_shipped, effective};
 
 #[cfg(test)]
 mod scenes;

@@ -1,8 +1,8 @@
-//! The life of one alert: pending, firing, over. Three-valued, and only observed time counts.
+//! The life of one alert: pending, firing, recovering, over. Three-valued, and only observed time counts.
 
 use watchkeeper_core::{Alert, AlertState};
 
-/// A pending alert is worth a new row once it has moved on by so much observed time.
+/// An alert that waits is worth a new row once it has moved on by so much observed time.
 const ROW_EVERY_MS: i64 = 10_000;
 
 /// What one tick shows of a condition on one entity.
@@ -10,6 +10,8 @@ const ROW_EVERY_MS: i64 = 10_000;
 pub(crate) struct Sight {
     /// Whether the condition holds; `None` is unknown.
     pub(crate) verdict: Option<bool>,
+    /// Whether what ends an alert holds; `None` is unknown. Only counts where the condition is known not to hold.
+    pub(crate) clear: Option<bool>,
     /// The value, if it is a known number.
     pub(crate) value: Option<f64>,
     /// Wall clock, milliseconds UTC.
@@ -18,6 +20,15 @@ pub(crate) struct Sight {
     pub(crate) interval_ms: i64,
     /// Time of the ticks that were lost before this one, monotonic milliseconds.
     pub(crate) dropped_ms: i64,
+}
+
+/// How long an alert waits in two of its states, observed milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waits {
+    /// From pending to firing: `for`.
+    pub(crate) hold_ms: i64,
+    /// From recovering to resolved: `keep_firing`.
+    pub(crate) keep_ms: i64,
 }
 
 /// What a tick did to an alert.
@@ -31,6 +42,10 @@ pub(crate) enum Turn {
     Cleared,
     /// Began to fire.
     Fired,
+    /// Began to recover, or has recovered for noticeably longer.
+    Recovering,
+    /// Was recovering and fires as before; nobody is told anew.
+    Relapsed,
     /// The value is back.
     Resolved,
     /// What it watched is gone.
@@ -51,21 +66,18 @@ pub(crate) struct Life {
 
 impl Life {
     /// An alert whose condition is seen to hold for the first time. `alert` names it; its times are set here.
-    pub(crate) fn begin(mut alert: Alert, sight: Sight, hold_ms: i64) -> (Self, Turn) {
+    pub(crate) fn begin(mut alert: Alert, sight: Sight, waits: Waits) -> (Self, Turn) {
         alert.state = AlertState::Pending;
         alert.since_ms = sight.at_ms;
         alert.observed_ms = 0;
         let mut life = Self { alert, unobserved_ms: 0, written_ms: 0, shown: 0 };
         life.note(sight);
-        let turn = if life.ripe(hold_ms) { life.fire(sight.at_ms) } else { Turn::Pending };
+        let turn = if life.ripe(waits.hold_ms) { life.fire(sight.at_ms) } else { Turn::Pending };
         (life, turn)
     }
 
     /// An alert that an earlier watch left behind.
-    pub(crate) fn resume(mut alert: Alert) -> Self {
-        if alert.state == AlertState::Recovering {
-            alert.state = AlertState::Firing;
-        }
+    pub(crate) fn resume(alert: Alert) -> Self {
         Self { written_ms: alert.observed_ms, alert, unobserved_ms: 0, shown: 0 }
     }
 
@@ -77,33 +89,44 @@ impl Life {
         self.alert.state == AlertState::Firing
     }
 
+    pub(crate) fn is_recovering(&self) -> bool {
+        self.alert.state == AlertState::Recovering
+    }
+
+    /// Whether it is not over.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.is_pending() || self.is_firing() || self.is_recovering()
+    }
+
     /// One more tick.
-    pub(crate) fn look(&mut self, sight: Sight, hold_ms: i64) -> Turn {
+    pub(crate) fn look(&mut self, sight: Sight, waits: Waits) -> Turn {
         self.unobserved_ms += sight.dropped_ms;
-        match sight.verdict {
-            None => {
-                self.unobserved_ms += sight.interval_ms;
-                Turn::Still
+        let Some(holds) = sight.verdict else {
+            self.unobserved_ms += sight.interval_ms;
+            return Turn::Still;
+        };
+        self.note(sight);
+        match (self.is_pending(), holds, sight.clear) {
+            (true, true, _) => {
+                self.alert.observed_ms += sight.interval_ms;
+                if self.ripe(waits.hold_ms) { self.fire(sight.at_ms) } else { self.progress(Turn::Pending) }
             }
-            Some(holds) => {
-                self.note(sight);
-                match (self.is_firing(), holds) {
-                    (true, true) => Turn::Still,
-                    (true, false) => self.over(AlertState::Resolved, sight.at_ms),
-                    (false, false) => self.over(AlertState::Inactive, sight.at_ms),
-                    (false, true) => {
-                        self.alert.observed_ms += sight.interval_ms;
-                        self.ripen(sight.at_ms, hold_ms)
-                    }
-                }
-            }
+            (true, false, _) => self.over(AlertState::Inactive, sight.at_ms),
+            (false, true, _) | (false, false, Some(false)) => self.relapse(),
+            (false, false, None) => Turn::Still,
+            (false, false, Some(true)) => self.recover(sight, waits.keep_ms),
         }
     }
 
     /// What it watched, or its rule, is not there any more.
     pub(crate) fn gone(&mut self, at_ms: i64) -> Turn {
-        let state = if self.is_firing() { AlertState::Ended } else { AlertState::Inactive };
+        let state = if self.is_pending() { AlertState::Inactive } else { AlertState::Ended };
         self.over(state, at_ms)
+    }
+
+    /// Nobody looked for so long that what it waits for has to begin anew.
+    pub(crate) fn lapse(&mut self, at_ms: i64) -> Turn {
+        if self.is_pending() { self.gone(at_ms) } else { self.relapse() }
     }
 
     /// The wall clock was set: what began before it was set began at another time than it was written down.
@@ -118,15 +141,13 @@ impl Life {
         self.alert.seen_ms = sight.at_ms;
     }
 
-    fn ripen(&mut self, at_ms: i64, hold_ms: i64) -> Turn {
-        if self.ripe(hold_ms) {
-            self.fire(at_ms)
-        } else if self.alert.observed_ms - self.written_ms >= ROW_EVERY_MS {
-            self.written_ms = self.alert.observed_ms;
-            Turn::Pending
-        } else {
-            Turn::Still
+    /// Says now and then how far what it waits for has come.
+    fn progress(&mut self, turn: Turn) -> Turn {
+        if self.alert.observed_ms - self.written_ms < ROW_EVERY_MS {
+            return Turn::Still;
         }
+        self.written_ms = self.alert.observed_ms;
+        turn
     }
 
     /// Held long enough, and known for at least 80 % of the time it took.
@@ -139,6 +160,32 @@ impl Life {
         self.alert.state = AlertState::Firing;
         self.alert.fired_ms = Some(at_ms);
         Turn::Fired
+    }
+
+    fn recover(&mut self, sight: Sight, keep_ms: i64) -> Turn {
+        let begins = self.is_firing();
+        if begins {
+            self.alert.state = AlertState::Recovering;
+            (self.alert.observed_ms, self.written_ms) = (0, 0);
+        } else {
+            self.alert.observed_ms += sight.interval_ms;
+        }
+        if self.alert.observed_ms >= keep_ms {
+            self.over(AlertState::Resolved, sight.at_ms)
+        } else if begins {
+            Turn::Recovering
+        } else {
+            self.progress(Turn::Recovering)
+        }
+    }
+
+    fn relapse(&mut self) -> Turn {
+        if self.is_firing() {
+            return Turn::Still;
+        }
+        self.alert.state = AlertState::Firing;
+        self.alert.observed_ms = 0;
+        Turn::Relapsed
     }
 
     fn over(&mut self, state: AlertState, at_ms: i64) -> Turn {

@@ -1,5 +1,7 @@
 //! Rules that were checked, ready to be evaluated.
 
+mod clear;
+
 use std::collections::BTreeMap;
 
 use watchkeeper_core::catalogue::{self, Metric};
@@ -8,6 +10,7 @@ use watchkeeper_core::{EntityKind, Problem, Severity, Unit};
 use watchkeeper_expression::{CatalogueFields, Condition};
 
 use crate::config::{RuleConfig, RulesConfig};
+pub use clear::Clear;
 
 /// Longest id of a rule in bytes.
 const LONGEST_ID: usize = 64;
@@ -33,6 +36,10 @@ pub struct Rule {
     pub hold_ms: i64,
     /// How long the rule asked for, where `hold_ms` had to be raised to three intervals.
     pub asked_ms: Option<i64>,
+    /// What begins to end an alert that fires.
+    pub clear: Clear,
+    /// How long `clear` must hold before an alert is over, observed milliseconds; 0 ends it at once.
+    pub keep_ms: i64,
     /// How bad it is.
     pub severity: Severity,
     /// Whether it is one of those that come with the program.
@@ -102,7 +109,7 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         }
         match parts(config) {
             Err(wrong) => of_rule.extend(wrong),
-            Ok((condition, metric, each)) => compiled.push(Rule {
+            Ok(Parts { condition, metric, each, clear }) => compiled.push(Rule {
                 id: config.id.clone(),
                 title: config.title.clone(),
                 condition,
@@ -110,6 +117,8 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
                 each,
                 hold_ms: if too_short { shortest_ms } else { asked_ms },
                 asked_ms: too_short.then_some(asked_ms),
+                clear,
+                keep_ms: config.keep_firing.ms(),
                 severity: config.severity,
                 shipped,
                 interval_ms,
@@ -128,8 +137,16 @@ fn too_short_problem(hold: Span, shortest_ms: i64, interval_ms: i64) -> Problem 
     ))
 }
 
+/// What a rule is made of.
+pub(crate) struct Parts {
+    condition: Condition,
+    metric: &'static Metric,
+    each: EntityKind,
+    clear: Clear,
+}
+
 /// What a rule is made of; all problems that need neither the other rules nor the interval.
-pub(crate) fn parts(config: &RuleConfig) -> Result<(Condition, &'static Metric, EntityKind), Vec<Problem>> {
+pub(crate) fn parts(config: &RuleConfig) -> Result<Parts, Vec<Problem>> {
     let mut problems = id_problems(&config.id);
     problems.extend(config.title.as_deref().and_then(title_problem));
     let asked = match config.each.as_deref().map(kind) {
@@ -149,8 +166,17 @@ pub(crate) fn parts(config: &RuleConfig) -> Result<(Condition, &'static Metric, 
         }
         Ok((Some(metric), condition)) => match each(metric, asked) {
             Err(problem) => problems.push(problem),
-            Ok(each) if problems.is_empty() => return Ok((condition, metric, each)),
-            Ok(_) => {}
+            Ok(each) => {
+                let clear = match config.clear.as_deref() {
+                    None => Ok(Clear::made(&condition)),
+                    Some(text) => Clear::read(text, &condition, each),
+                };
+                match clear {
+                    Err(wrong) => problems.extend(wrong),
+                    Ok(clear) if problems.is_empty() => return Ok(Parts { condition, metric, each, clear }),
+                    Ok(_) => {}
+                }
+            }
         },
     }
     Err(problems)
@@ -221,12 +247,11 @@ fn each(metric: &'static Metric, asked: Option<EntityKind>) -> Result<EntityKind
         None => Ok(own),
         Some(kind) if kind == own => Ok(own),
         Some(EntityKind::Program) if own == EntityKind::Process => {
-            // Ages and words of processes do not add up to those of a program.
-            if matches!(metric.unit, Unit::Text | Unit::Seconds) {
+            if is_additive(metric) {
+                Ok(EntityKind::Program)
+            } else {
                 Err(Problem::new("each", format!("`{name}` cannot be added up over the processes of a program"))
                     .help("write each = \"process\""))
-            } else {
-                Ok(EntityKind::Program)
             }
         }
         Some(kind) => {
@@ -239,6 +264,11 @@ fn each(metric: &'static Metric, asked: Option<EntityKind>) -> Result<EntityKind
             })
         }
     }
+}
+
+/// Whether a metric of processes can be added up: their ages and words are not those of a program.
+fn is_additive(metric: &Metric) -> bool {
+    !matches!(metric.unit, Unit::Text | Unit::Seconds)
 }
 
 fn with_article(kind: EntityKind) -> String {

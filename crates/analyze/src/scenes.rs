@@ -21,12 +21,15 @@ pub(crate) const BOOT: BootId = BootId(Uuid::from_u128(2));
 pub(crate) const START_MS: i64 = 1_795_176_000_000;
 const GIB: u64 = 1 << 30;
 
+/// A rule that is over at the first look at which it is clear.
 pub(crate) fn rule(id: &str, when: &str, hold: &str) -> RuleConfig {
     RuleConfig {
         id: id.to_owned(),
         title: None,
         when: when.to_owned(),
         hold: Span::parse(hold).unwrap(),
+        clear: None,
+        keep_firing: Span::default(),
         severity: Severity::Warning,
         each: None,
     }
@@ -206,8 +209,8 @@ pub(crate) fn left_behind(changes: &[Change]) -> LoadedState {
         }
     }
     let lives = |state| {
-        use watchkeeper_core::AlertState::{Firing, Pending};
-        matches!(state, Pending | Firing)
+        use watchkeeper_core::AlertState::{Firing, Pending, Recovering};
+        matches!(state, Pending | Firing | Recovering)
     };
     LoadedState {
         host: HOST,

@@ -7,7 +7,7 @@ use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Alert, AlertState, Entity, EntityKind, Fingerprint, HostId, Snapshot};
 use watchkeeper_expression::Comparison;
 
-use crate::life::{Life, Sight, Turn};
+use crate::life::{Life, Sight, Turn, Waits};
 use crate::programs::{Programs, Sum};
 use crate::rule::Rule;
 
@@ -113,15 +113,14 @@ impl Watched {
         }
     }
 
-    /// Forgets pending alerts that were last seen too long before `now_ms`; gives back what is to be removed.
+    /// Lets alerts begin anew to be pending or to recover that were last seen too long before `now_ms`.
     pub(crate) fn forget_stale(&mut self, now_ms: i64, limit_ms: i64, out: &mut Vec<(Turn, Alert)>) {
         self.lives.retain(|_, life| {
-            let stale = life.is_pending() && (now_ms - life.alert.seen_ms).abs() > limit_ms;
-            if stale {
-                let turn = life.gone(now_ms);
-                out.push((turn, life.alert.clone()));
+            if (now_ms - life.alert.seen_ms).abs() > limit_ms {
+                let turn = life.lapse(now_ms);
+                tell(turn, life, out);
             }
-            !stale
+            life.goes_on()
         });
     }
 
@@ -136,64 +135,64 @@ impl Watched {
     pub(crate) fn step(&mut self, host: HostId, tick: &Tick<'_>, out: &mut Vec<(Turn, Alert)>) {
         let unknown = Sight {
             verdict: None,
+            clear: None,
             value: None,
             at_ms: tick.snapshot.at.ts_ms,
             interval_ms: tick.snapshot.interval_ms,
             dropped_ms: tick.dropped_ms(),
         };
         let listed = tick.listed.get(&self.rule.each).and_then(Option::as_deref);
+        // What is over needs no answer whether it is.
+        let other = self.rule.clear.other().filter(|_| !self.lives.is_empty());
         if self.rule.each == EntityKind::Program {
-            let sums = listed.map(|_| tick.programs.sums(self.rule.metric, tick.snapshot, tick.ended));
-            for ((entity, _), sum) in listed.unwrap_or_default().iter().zip(sums.unwrap_or_default()) {
-                let (verdict, value) = self.judge_sum(sum);
-                self.look(host, entity, Sight { verdict, value, ..unknown }, tick.number, out);
+            let sums = |metric| tick.programs.sums(metric, tick.snapshot, tick.ended);
+            let (own, other) = (listed.map(|_| sums(self.rule.metric)).unwrap_or_default(), other.map(sums));
+            for (index, ((entity, _), sum)) in listed.unwrap_or_default().iter().zip(own).enumerate() {
+                let Rule { condition, clear, .. } = &self.rule;
+                let verdict = judge(sum, condition.comparison(), |value| condition.evaluate(value));
+                let of_clear = other.as_ref().map_or(sum, |other| other[index]);
+                let clear = judge(of_clear, clear.comparison(), |value| clear.evaluate(value));
+                let value = verdict.map(|_| sum.known);
+                self.look(host, entity, Sight { verdict, clear, value, ..unknown }, tick.number, out);
             }
         } else {
             for (entity, reference) in listed.unwrap_or_default() {
                 let value = self.rule.metric.value(tick.snapshot, *reference);
                 let verdict = self.rule.condition.evaluate(value);
                 if verdict == Some(true) || !self.lives.is_empty() {
+                    let of_clear = other.map_or(value, |other| other.value(tick.snapshot, *reference));
+                    let clear = self.rule.clear.evaluate(of_clear);
                     let value = value.and_then(Value::number);
-                    self.look(host, entity, Sight { verdict, value, ..unknown }, tick.number, out);
+                    self.look(host, entity, Sight { verdict, clear, value, ..unknown }, tick.number, out);
                 }
             }
         }
-        let hold_ms = self.rule.hold_ms;
+        let waits = self.waits();
         self.lives.retain(|_, life| {
             if life.shown != tick.number {
-                let turn = if listed.is_some() { life.gone(unknown.at_ms) } else { life.look(unknown, hold_ms) };
+                let turn = if listed.is_some() { life.gone(unknown.at_ms) } else { life.look(unknown, waits) };
                 tell(turn, life, out);
             }
-            life.is_pending() || life.is_firing()
+            life.goes_on()
         });
     }
 
     fn look(&mut self, host: HostId, entity: &Entity, sight: Sight, number: u64, out: &mut Vec<(Turn, Alert)>) {
-        let hold_ms = self.rule.hold_ms;
+        let waits = self.waits();
         if let Some(life) = self.lives.get_mut(entity) {
-            let turn = life.look(sight, hold_ms);
+            let turn = life.look(sight, waits);
             life.shown = number;
             tell(turn, life, out);
         } else if sight.verdict == Some(true) {
-            let (mut life, turn) = Life::begin(self.named(host, entity), sight, hold_ms);
+            let (mut life, turn) = Life::begin(self.named(host, entity), sight, waits);
             life.shown = number;
             tell(turn, &life, out);
             self.lives.insert(entity.clone(), life);
         }
     }
 
-    /// What a sum says when part of it is unknown: the real sum is as large or larger.
-    fn judge_sum(&self, sum: Sum) -> (Option<bool>, Option<f64>) {
-        if sum.counted == 0 {
-            return (None, None);
-        }
-        let verdict = self.rule.condition.evaluate(Some(Value::Number(sum.known)));
-        let settled = match self.rule.condition.comparison() {
-            Comparison::Greater | Comparison::GreaterOrEqual => verdict == Some(true),
-            Comparison::Less | Comparison::LessOrEqual => verdict == Some(false),
-            Comparison::Equal | Comparison::NotEqual => false,
-        };
-        if sum.incomplete && !settled { (None, None) } else { (verdict, Some(sum.known)) }
+    fn waits(&self) -> Waits {
+        Waits { hold_ms: self.rule.hold_ms, keep_ms: self.rule.keep_ms }
     }
 
     /// A new alert on an entity, not yet alive.
@@ -219,4 +218,18 @@ fn tell(turn: Turn, life: &Life, out: &mut Vec<(Turn, Alert)>) {
     if turn != Turn::Still {
         out.push((turn, life.alert.clone()));
     }
+}
+
+/// What a sum says when part of it is unknown: the real sum is as large or larger.
+fn judge(sum: Sum, comparison: Comparison, evaluate: impl FnOnce(Option<Value<'_>>) -> Option<bool>) -> Option<bool> {
+    if sum.counted == 0 {
+        return None;
+    }
+    let verdict = evaluate(Some(Value::Number(sum.known)));
+    let settled = match comparison {
+        Comparison::Greater | Comparison::GreaterOrEqual => verdict == Some(true),
+        Comparison::Less | Comparison::LessOrEqual => verdict == Some(false),
+        Comparison::Equal | Comparison::NotEqual => false,
+    };
+    verdict.filter(|_| settled || !sum.incomplete)
 }

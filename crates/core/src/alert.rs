@@ -106,7 +106,7 @@ pub enum AlertState {
     Pending,
     /// The condition has held for as long as the rule asks.
     Firing,
-    /// The condition no longer holds, but too briefly to say that it is over.
+    /// What ends it holds, not yet for as long as the rule asks.
     Recovering,
     /// It is over: the value is back.
     Resolved,
@@ -152,7 +152,8 @@ pub struct Alert {
     pub state: AlertState,
     /// Since when the condition has held, milliseconds UTC.
     pub since_ms: i64,
-    /// How long it was seen to hold, monotonic milliseconds; time that nobody looked does not count.
+    /// While pending how long the condition, while recovering how long what ends it was seen to hold, monotonic
+    /// milliseconds; time that nobody looked does not count.
     pub observed_ms: i64,
     /// When it began to fire, milliseconds UTC.
     pub fired_ms: Option<i64>,
@@ -184,10 +185,11 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether this must be on disk before the tick is done: everything but an alert that is still pending.
+    /// Whether this must be on disk before the tick is done: everything but an alert that waits, or goes on as before. One
+    /// that begins to fire brings its incident.
     pub fn is_urgent(&self) -> bool {
         match self {
-            Self::Alert(alert) => !matches!(alert.state, AlertState::Pending | AlertState::Inactive),
+            Self::Alert(alert) => matches!(alert.state, AlertState::Resolved | AlertState::Ended),
             Self::Incident { .. } => true,
         }
     }

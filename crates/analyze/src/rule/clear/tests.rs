@@ -1,0 +1,117 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::rule::tests::told;
+use crate::scenes::rule;
+use crate::{RuleConfig, compile};
+
+fn condition(text: &str) -> Condition {
+    watchkeeper_expression::compile(text, &CatalogueFields, "when").unwrap()
+}
+
+#[test]
+fn what_nobody_wrote_is_the_opposite_with_a_distance() {
+    for (when, clear) in [
+        ("system.cpu.utilization > \"90%\"", "at or below 85.5 %"),
+        ("system.cpu.utilization >= \"90%\"", "below 85.5 %"),
+        ("system.cpu.utilization < \"10%\"", "at or above 10.5 %"),
+        ("system.cpu.utilization <= \"10%\"", "above 10.5 %"),
+        // There is nothing above 100 %: half of what is left.
+        ("system.cpu.utilization < \"99%\"", "at or above 99.5 %"),
+        // What is above nothing is clear at nothing.
+        ("process.disk.io.read > \"0B/s\"", "at or below 0 B/s"),
+        ("system.cpu.not_attributed > -0.5", "at or below -52.5 %"),
+        // A part of a thread is no distance, five of a hundred are.
+        ("process.thread.count > 1", "at or below 1"),
+        ("process.thread.count > 100", "at or below 95"),
+        ("process.thread.count < 10", "at or above 10"),
+        ("process.thread.count < 100", "at or above 105"),
+        ("process.thread.count == 5", "otherwise"),
+        ("process.state == \"Z\"", "otherwise"),
+        ("process.state != \"S\"", "otherwise"),
+    ] {
+        let when = condition(when);
+        let made = match Clear::made(&when) {
+            Clear::Back { comparison, threshold } => format!("{} {}", comparison.words(), when.unit().show(threshold)),
+            Clear::Otherwise(same) if same == when => "otherwise".to_owned(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(made, clear, "{when}");
+    }
+}
+
+#[test]
+fn what_somebody_wrote_is_taken_as_it_is() {
+    for (when, clear) in [
+        ("system.cpu.utilization > \"90%\"", "system.cpu.utilization < \"80%\""),
+        ("system.cpu.utilization > \"90%\"", "system.cpu.utilization <= \"90%\""),
+        ("system.cpu.utilization > \"90%\"", "system.memory.utilization < \"50%\""),
+        ("system.cpu.utilization != 0", "system.cpu.utilization == 0"),
+        ("system.cpu.utilization < \"10%\"", "system.cpu.utilization >= \"10%\""),
+        // Between one thread and two there is none.
+        ("process.thread.count > 1", "process.thread.count < 2"),
+        ("process.state == \"Z\"", "process.state != \"Z\""),
+        ("process.state == \"Z\"", "process.state == \"R\""),
+        ("process.state == \"D\"", "process.cpu.utilization > 0.5"),
+    ] {
+        let each = condition(when).entity().unwrap();
+        let read = Clear::read(clear, &condition(when), each).unwrap_or_else(|wrong| panic!("{when}: {wrong:?}"));
+        let Clear::Written { condition: written, other } = read else { panic!("{when}") };
+        assert_eq!(written.to_string(), clear);
+        assert_eq!(other.is_some(), !when.starts_with(written.field()));
+    }
+}
+
+#[test]
+fn mistakes_in_clear_say_how_to_mend_them() {
+    let mut all = String::new();
+    for (when, each, clear) in [
+        ("system.cpu.utilization > \"90%\"", None, "system.cpu.utilization < 80"),
+        ("system.cpu.utilization > \"90%\"", None, "system.cpu.utilization < \"95%\""),
+        ("system.cpu.utilization > \"90%\"", None, "system.cpu.utilization > \"95%\""),
+        ("system.cpu.utilization > \"90%\"", None, "system.cpu.utilization != 0"),
+        ("process.thread.count > 1", None, "process.thread.count <= 2"),
+        ("process.state == \"Z\"", None, "process.state == \"Z\""),
+        ("process.state != \"Z\"", None, "process.state != \"S\""),
+        ("system.filesystem.utilization > \"90%\"", None, "system.memory.utilization < \"50%\""),
+        ("system.cpu.utilization > \"90%\"", None, "process.cpu.utilization < \"50%\""),
+        ("process.cpu.utilization > \"50%\"", Some("program"), "process.uptime > \"5m\""),
+        ("process.cpu.utilization > \"50%\"", Some("program"), "process.uptme > \"5m\""),
+    ] {
+        let each = each.map(str::to_owned);
+        let config = RuleConfig { each, clear: Some(clear.to_owned()), ..rule("any", when, "0s") };
+        let problems = compile(&[config], 1_000).unwrap_err();
+        let _ = writeln!(all, "when {when}, clear {clear}\n{}", told(&problems));
+    }
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(all) });
+}
+
+proptest! {
+    #[test]
+    fn no_value_makes_an_alert_begin_and_be_over(
+        first in 0_u32..=20, second in 0_u32..=20, is in 0_usize..6, ends in 0_usize..6, at in 0_u32..=80,
+    ) {
+        let symbols = ["<", "<=", "==", "!=", ">=", ">"];
+        let text = |symbol: &str, twentieth: u32| format!("system.cpu.utilization {symbol} {}", f64::from(twentieth) / 20.0);
+        let when = watchkeeper_expression::compile(&text(symbols[is], first), &CatalogueFields, "when");
+        let Ok(when) = when else { return Ok(()) };
+        let value = Some(Value::Number(f64::from(at) / 80.0));
+        let made = Clear::made(&when);
+        prop_assert!(made.evaluate(value) != Some(true) || when.evaluate(value) != Some(true), "{when} {made:?}");
+        match Clear::read(&text(symbols[ends], second), &when, EntityKind::Host) {
+            Ok(clear) => {
+                prop_assert!(clear.evaluate(value) != Some(true) || when.evaluate(value) != Some(true), "{when} {clear:?}");
+            }
+            // What is refused holds together somewhere, or the expression is a mistake by itself.
+            Err(problems) if problems[0].message.contains("hold together") => {
+                let clear = watchkeeper_expression::compile(&text(symbols[ends], second), &CatalogueFields, "clear").unwrap();
+                let both = (0..=8_000_u32).map(|step| Some(Value::Number(f64::from(step) / 8_000.0)))
+                    .any(|value| when.evaluate(value) == Some(true) && clear.evaluate(value) == Some(true));
+                prop_assert!(both, "{when} {clear}");
+            }
+            Err(_) => {}
+        }
+    }
+}
