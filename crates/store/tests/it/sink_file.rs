@@ -137,7 +137,7 @@ fn what_others_wrote_is_refused_and_not_touched() {
         // Also while it runs: whatever comes into the way.
         let mut sink = open(&config);
         let text = sink.record(&plain(TEN, 1)).unwrap_err().to_string();
-        assert!(text.contains("it holds something else") && text.contains("1 ticks wait"), "{text}");
+        assert!(text.contains("it holds something else") && text.contains("1 tick waits in memory"), "{text}");
         assert_eq!(fs::read(&config.path).unwrap(), before);
         fs::remove_file(&config.path).unwrap();
         sink.record(&plain(TEN + 1_000, 1)).unwrap();
@@ -238,7 +238,7 @@ fn a_file_that_cannot_be_set_aside_goes_on_and_says_so() {
     let mut sink = open(&config);
     sink.record(&at(0, 23, 0)).unwrap();
     let text = sink.record(&at(1, 1, 0)).unwrap_err().to_string();
-    assert!(text.contains("cannot set aside it") && text.contains("0 ticks wait"), "{text}");
+    assert!(text.contains("cannot set aside it") && text.contains("0 ticks wait in memory"), "{text}");
     assert_eq!(rows(&config).len(), 6, "rows are worth more than days");
 }
 
