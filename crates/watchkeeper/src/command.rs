@@ -13,7 +13,10 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use anyhow::Context;
-use watchkeeper_core::text::is_active;
+use jiff::tz::TimeZone;
+use watchkeeper_core::text::{clean, is_active};
+
+use crate::config::Loaded;
 
 /// Writes an answer to standard output. A reader who has seen enough (`| head`) is no failure.
 pub fn print(text: &str) -> anyhow::Result<()> {
@@ -57,6 +60,19 @@ pub fn complain(text: &str) {
 /// Says on standard error what may not be as it was meant.
 pub fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "warning: {text}");
+}
+
+/// The zone of the times that a command shows. Warns when `TZ` names one that is not there: people would take the times
+/// of UTC for theirs.
+pub fn zone(loaded: &Loaded) -> TimeZone {
+    if loaded.config.host.time_zone.is_none()
+        && let Some(name) = std::env::var_os("TZ")
+        && TimeZone::try_system().is_err()
+    {
+        let name = clean(&name.to_string_lossy(), 100);
+        warn(&format!("there is no time zone `{name}` here, which the variable TZ names: times are those of UTC"));
+    }
+    loaded.time_zone().unwrap_or(TimeZone::UTC)
 }
 
 /// Says on standard error what is good to know.

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use jiff::tz::TimeZone;
 use watchkeeper_collect::CollectConfig;
 use watchkeeper_core::Validate;
 use watchkeeper_core::quantity::Span;
@@ -39,10 +38,10 @@ pub struct DetectArgs {
     #[arg(long, value_name = "FILE", default_value = model_file::DEFAULT_PATH)]
     model: PathBuf,
     /// Time between two looks, from 100ms to 1h [default: 5s; with `--once` 1s]
-    #[arg(long, value_name = "DURATION", value_parser = interval)]
+    #[arg(long, allow_hyphen_values = true, value_name = "DURATION", value_parser = interval)]
     interval: Option<Span>,
     /// How long to look; 0 looks until Ctrl+C
-    #[arg(long, value_name = "DURATION", value_parser = Span::parse, default_value = "0")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DURATION", value_parser = Span::parse, default_value = "0")]
     duration: Span,
     /// Judge one second and end
     #[arg(long, conflicts_with = "duration")]
@@ -51,7 +50,7 @@ pub struct DetectArgs {
     #[arg(long, value_name = "FILE", default_value = "system_log.csv")]
     log: PathBuf,
     /// How many processes are named at an anomaly
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=100))]
     top: u8,
     /// A JSON object a line
     #[arg(long)]
@@ -90,7 +89,7 @@ pub fn differs(one_ms: i64, other_ms: i64) -> bool {
 pub fn detect(global: &Global, args: &DetectArgs) -> anyhow::Result<u8> {
     let loaded = global.load()?;
     logging::start(&loaded.config.log);
-    let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
+    let zone = super::zone(&loaded);
     let model = model_file::read(&args.model)?;
     let features = fitness::known_features(&model, &args.model)?;
     // The sentence holds what the system said, and for a file of another kind what to do.

@@ -40,16 +40,16 @@ use crate::signals::Ending;
 #[command(after_help = EXAMPLES)]
 pub struct RecordArgs {
     /// Time between two rows, such as 500ms, 5s or 1m [default: 5s, or `record.log_interval`]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     interval: Option<String>,
     /// How long to record, such as 60s or 8h; 0 records until Ctrl+C [default: 60s, or `record.run_duration`]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     duration: Option<String>,
     /// Alert above this share of the machine's CPU [default: 80, or `record.cpu_alert_threshold`]
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, allow_hyphen_values = true, value_name = "PERCENT")]
     cpu_alert: Option<String>,
     /// Processes that are shown each time [default: 3, or `record.top`]
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N")]
     top: Option<String>,
     /// The workbook; one that is there already is replaced [default: `system_monitor_report.xlsx`, or
     /// `record.output_filename`]
@@ -96,7 +96,7 @@ impl RecordArgs {
 pub fn record(global: &Global, args: &RecordArgs) -> anyhow::Result<u8> {
     let loaded = global.load_with(args.overrides())?;
     logging::start(&loaded.config.log);
-    let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
+    let zone = super::zone(&loaded);
     let files = Files::of(&loaded.config.record);
     // What is recovered goes beside the workbook, and no alert comes with it.
     let problems = if args.recover { Vec::new() } else { files.problems() };
@@ -209,7 +209,7 @@ impl Session {
         let sooner = if run_duration.ms() == 0 { "it" } else { "it sooner" };
         format!(
             "Recording {host} every {log_interval}{length} into {output}{replaced}.\n\
-             CPU above {cpu_alert_threshold}% is an alert and goes to {} too. Ctrl+C ends {sooner} and saves.\n\n",
+             CPU above {cpu_alert_threshold} % is an alert and goes to {} too. Ctrl+C ends {sooner} and saves.\n\n",
             shown(&self.files.threat_log),
         )
     }

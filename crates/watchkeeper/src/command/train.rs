@@ -39,10 +39,10 @@ pub struct TrainArgs {
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
     /// Learn from the log of the watch instead, so far back, such as `24h`
-    #[arg(long, value_name = "DURATION", value_parser = last, conflicts_with = "from")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DURATION", value_parser = last, conflicts_with = "from")]
     last: Option<Span>,
     /// With `--last`: the time that one row stands for; `detect` should look as often
-    #[arg(long, value_name = "DURATION", value_parser = super::detect::interval, default_value = "5s", requires = "last")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DURATION", value_parser = super::detect::interval, default_value = "5s", requires = "last")]
     interval: Span,
     /// What to learn: titles, short names or metric names of columns, or `all`
     #[arg(long, value_name = "LIST", value_parser = Features::parse, default_value = "cpu,memory")]

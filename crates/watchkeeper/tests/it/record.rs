@@ -148,7 +148,7 @@ fn a_recording_under_load_has_its_culprit_on_the_screen_in_the_workbook_and_in_t
     let named = printed.matches(&format!("\n  {sentence}")).count();
     assert!(named >= 1, "{printed}");
     assert!(printed.contains(&format!("Recorded {rows} rows in ")), "{printed}");
-    assert!(printed.contains(&format!("; {rows} alerts above 1% CPU.\nWorst moment: ")), "{printed}");
+    assert!(printed.contains(&format!("; {rows} alerts above 1 % CPU.\nWorst moment: ")), "{printed}");
     assert!(printed.contains("Written: system_monitor_report.xlsx and cpu_threat_log.txt.\n"), "{printed}");
     assert!(printed.ends_with("`watchkeeper train` learns from it what is normal.\n"), "{printed}");
 
@@ -323,6 +323,8 @@ fn settings_come_from_file_environment_and_flags() {
 fn what_is_asked_for_wrongly_is_refused_before_anything_runs() {
     for (arguments, sentences) in [
         (&["--interval", "5"][..], &["flag --interval", "`5` has no unit; write \"5s\" for seconds"][..]),
+        (&["--interval", "-5s"], &["flag --interval", "`-5s` is not a duration"]),
+        (&["--top", "-1"], &["flag --top", "expected a whole number from 1 to 100"]),
         (&["--interval", "50ms"], &["flag --interval", "shorter than the shortest interval, 100ms"]),
         (&["--interval", "2h"], &["flag --interval", "longer than the longest interval, 1h"]),
         (&["--interval", "2m"], &["flag --interval", "a recording of 1m would end before its first interval of 2m"]),
@@ -350,6 +352,27 @@ fn what_is_asked_for_wrongly_is_refused_before_anything_runs() {
         }
         assert_eq!((names(&program), answer.stdout.as_str()), (vec!["folder.xlsx".to_owned()], ""), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_zone_that_is_not_there_is_said_once() {
+    let program = Program::new("");
+    let answer = |command: &str, zone: &str| {
+        let mut call = program.call(&[command]);
+        call.args(["--duration", "200ms", "--interval", "100ms"]).current_dir(program.folder()).env("TZ", zone);
+        said(call)
+    };
+    for zone in ["UTC", "EST5EDT,M3.2.0,M11.1.0", ""] {
+        assert_eq!(answer("record", zone).stderr, "", "{zone}");
+    }
+    let warning =
+        "warning: there is no time zone `Mars/Phobos` here, which the variable TZ names: times are those of UTC\n";
+    let wrong = answer("record", "Mars/Phobos");
+    assert!(wrong.status.success() && wrong.stderr == warning, "{wrong:?}");
+    // There is no model: only what is said before is looked at.
+    assert!(answer("detect", "Mars/Phobos").stderr.starts_with(warning));
+    program.configure("[host]\ntime_zone = \"UTC\"\n");
+    assert_eq!(answer("record", "Mars/Phobos").stderr, "", "nobody asks for it");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Screen {
         };
         let _ = write!(text, "Status: {words}");
         let _ = match &judgement.verdict {
-            Some(verdict) => writeln!(text, " | Score: {:.2}", verdict.score),
+            Some(verdict) => writeln!(text, " | Score: {:.*}", digits(verdict), verdict.score),
             None => writeln!(text, " ({} could not be read)", judgement.unknown().collect::<Vec<_>>().join(", ")),
         };
         if let Some(verdict) = judgement.verdict.as_ref().filter(|verdict| verdict.is_anomaly) {
@@ -69,6 +69,9 @@ impl Screen {
 
     /// The last line: looks, anomalies, the strangest moment.
     pub fn closing(&self, tally: &Tally) -> String {
+        if tally.looks == 0 {
+            return "nothing was judged: the first interval was not over\n".to_owned();
+        }
         let mut text =
             format!("{}: {}", counted(tally.looks, "look", "looks"), counted(tally.anomalies, "anomaly", "anomalies"));
         if tally.unknown > 0 {
@@ -91,8 +94,7 @@ impl Screen {
 /// The lines below the line of an anomaly.
 fn anomaly(judgement: &Judgement, verdict: &Verdict) -> String {
     let mut text = String::new();
-    let digits = digits(verdict);
-    let _ = writeln!(text, "    score {:.digits$}, threshold {:.digits$}", verdict.score, verdict.threshold);
+    let _ = writeln!(text, "    threshold {:.*}", digits(verdict), verdict.threshold);
     for (index, reason) in verdict.reasons.iter().take(MOST_REASONS).enumerate() {
         if index == 0 || reason.share >= LEAST_SHARE {
             let show = |value| number(&reason.feature, value);
@@ -107,10 +109,10 @@ fn anomaly(judgement: &Judgement, verdict: &Verdict) -> String {
     text
 }
 
-/// Two digits, or as many as tell the score from the threshold.
+/// Two digits, or as many as tell the score from the threshold, if six do.
 fn digits(verdict: &Verdict) -> usize {
     let same = |digits: &usize| format!("{:.digits$}", verdict.score) == format!("{:.digits$}", verdict.threshold);
-    (2..=6).find(|digits| !same(digits)).unwrap_or(6)
+    (2..=6).find(|digits| !same(digits)).unwrap_or(2)
 }
 
 fn valued(reason: &Reason) -> String {

@@ -80,7 +80,7 @@ impl Blocks {
             return;
         };
         let lines = processes.iter().take(self.top).map(|process| {
-            let share = row.cpu_percent(process).map(|percent| format!("{percent:.1}%"));
+            let share = row.cpu_percent(process).map(|percent| format!("{percent:.1} %"));
             let memory = process.resident_bytes.map(|bytes| Unit::Bytes.show(bytes as f64).to_string());
             let memory = memory.unwrap_or_else(|| {
                 if has_ended(process, snapshot) { "ended".to_owned() } else { missing(unknown, Section::ProcessMemory) }
@@ -120,7 +120,7 @@ pub fn culprit(row: &Row, takes: &str) -> Option<String> {
     let first = row.processes.as_ref()?.first().filter(|process| process.cpu_us.is_some_and(|cpu_us| cpu_us > 0))?;
     let who = format!("{} (pid {})", clean(&first.program, 80), first.pid);
     Some(match row.cpu_percent(first) {
-        Some(percent) => format!("{who} {takes} {percent:.1}% of this machine's CPU"),
+        Some(percent) => format!("{who} {takes} {percent:.1} % of this machine's CPU"),
         None => format!("{who} {takes} most of it"),
     })
 }

@@ -45,11 +45,11 @@ impl Tally {
         let length = duration(self.length_ms);
         let alerts = if self.alerts == 0 { "no alert".to_owned() } else { count(self.alerts, "alert") };
         let mut text =
-            format!("Recorded {} in {length}; {alerts} above {threshold_percent}% CPU.\n", count(self.rows, "row"));
+            format!("Recorded {} in {length}; {alerts} above {threshold_percent} % CPU.\n", count(self.rows, "row"));
         if let Some(worst) = &self.worst {
             let time = local_time(worst.ts_ms, zone);
             let culprit = worst.culprit.as_ref().map_or(String::new(), |culprit| format!(", when {culprit}"));
-            let _ = writeln!(text, "Worst moment: {:.1}% CPU at {time}{culprit}.", worst.percent);
+            let _ = writeln!(text, "Worst moment: {:.1} % CPU at {time}{culprit}.", worst.percent);
         }
         text
     }
@@ -68,20 +68,20 @@ mod tests {
     #[test]
     fn the_end_says_how_much_was_seen_and_the_worst_moment_with_its_culprit() {
         let mut tally = Tally::default();
-        assert_eq!(tally.summary(80.0, &TimeZone::UTC), "Recorded 0 rows in 0.0 s; no alert above 80% CPU.\n");
+        assert_eq!(tally.summary(80.0, &TimeZone::UTC), "Recorded 0 rows in 0.0 s; no alert above 80 % CPU.\n");
         tally.add(&row(Some(97.5)), true);
         tally.add(&row(None), false);
         assert_eq!(
             tally.summary(92.5, &TimeZone::UTC),
-            "Recorded 2 rows in 10 s; 1 alert above 92.5% CPU.\nWorst moment: 97.5% CPU at 2026-11-20 03:04:05, when \
-             burn (pid 4711) took 49.8% of this machine's CPU.\n"
+            "Recorded 2 rows in 10 s; 1 alert above 92.5 % CPU.\nWorst moment: 97.5 % CPU at 2026-11-20 03:04:05, when \
+             burn (pid 4711) took 49.8 % of this machine's CPU.\n"
         );
         let mut quiet = row(Some(99.0));
         quiet.processes = None;
         tally.add(&quiet, true);
         assert_eq!(
             tally.summary(80.0, &TimeZone::UTC),
-            "Recorded 3 rows in 15 s; 2 alerts above 80% CPU.\nWorst moment: 99.0% CPU at 2026-11-20 03:04:05.\n"
+            "Recorded 3 rows in 15 s; 2 alerts above 80 % CPU.\nWorst moment: 99.0 % CPU at 2026-11-20 03:04:05.\n"
         );
     }
 }

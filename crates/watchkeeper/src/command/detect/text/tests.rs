@@ -72,14 +72,14 @@ fn an_anomaly_says_what_drives_it_and_who() {
     let text = screen(false).judgement(&look(Some(97.5), Some(40.1), Some(0.712)));
     insta::assert_snapshot!(text, @r"
     [2026-11-20 03:04:05] | CPU: 97.5% | Memory: 40.1% | Status: ANOMALY DETECTED | Score: 0.71
-        score 0.71, threshold 0.50
+        threshold 0.50
         CPU Usage (%) 97.5, usual 3.1 to 12.0, 83 % of it
         Memory Usage (%) 40.1, usual 40.0 to 40.3, 13 % of it
         burn\u{1b}[2J (pid 4711) takes 49.8 % of this machine's CPU
         postgres (pid 12) takes 3.2 % of this machine's CPU
     ");
     let close = screen(false).judgement(&look(Some(97.5), Some(40.1), Some(0.5004)));
-    assert!(close.contains("    score 0.5004, threshold 0.5000\n"), "{close}");
+    assert!(close.contains("| Score: 0.5004\n    threshold 0.5000\n"), "{close}");
     let painted = screen(true).judgement(&look(Some(97.5), Some(40.1), Some(0.712)));
     assert!(painted.contains("| Status: \u{1b}[1;31mANOMALY DETECTED\u{1b}[0m | Score: 0.71\n"), "{painted}");
     assert!(screen(true).judgement(&look(None, None, None)).contains("\u{1b}[33munknown\u{1b}[0m"));
@@ -99,7 +99,7 @@ fn nobody_is_the_culprit_of_too_little() {
 fn the_end_counts_and_names_the_strangest_moment() {
     let mut tally = Tally::default();
     let closing = |tally: &Tally| screen(false).closing(tally);
-    assert_eq!(closing(&tally), "no look: no anomaly\n");
+    assert_eq!(closing(&tally), "nothing was judged: the first interval was not over\n");
     tally.add(&look(None, None, None));
     assert_eq!(closing(&tally), "1 look: no anomaly, 1 not judged\n");
     tally.add(&look(Some(97.5), Some(40.1), Some(0.81)));

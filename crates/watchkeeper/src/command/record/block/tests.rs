@@ -73,9 +73,9 @@ fn a_block_begins_as_in_the_script_and_shows_network_and_processes() {
     Established connections: 12
       most with 10.0.0.5 (4), ::1 (2), 10.0.0.7 (1)
     Top processes                         pid  CPU of machine  cores     memory
-      burn                               4711           49.8%   1.00  512.0 MiB
-      [cron.service] / python backup.py    12           25.0%   0.50    9.0 GiB
-      systemd                               1            0.0%   0.00    1.0 MiB
+      burn                               4711          49.8 %   1.00  512.0 MiB
+      [cron.service] / python backup.py    12          25.0 %   0.50    9.0 GiB
+      systemd                               1           0.0 %   0.00    1.0 MiB
     ");
 }
 
@@ -86,11 +86,11 @@ fn an_alert_names_its_culprit() {
     Established connections: 12
       most with 10.0.0.5 (4), ::1 (2), 10.0.0.7 (1)
     Top processes                         pid  CPU of machine  cores     memory
-      burn                               4711           49.8%   1.00  512.0 MiB
-      [cron.service] / python backup.py    12           25.0%   0.50    9.0 GiB
-      systemd                               1            0.0%   0.00    1.0 MiB
+      burn                               4711          49.8 %   1.00  512.0 MiB
+      [cron.service] / python backup.py    12          25.0 %   0.50    9.0 GiB
+      systemd                               1           0.0 %   0.00    1.0 MiB
     ALERT: High CPU usage detected: 97.5%
-      burn (pid 4711) takes 49.8% of this machine's CPU
+      burn (pid 4711) takes 49.8 % of this machine's CPU
     ");
 }
 
@@ -179,7 +179,7 @@ fn a_process_that_ended_has_no_memory_and_that_is_no_gap() {
     }];
     let text = shown(&snapshot);
     let line = text.lines().find(|line| line.contains("short")).unwrap();
-    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["short", "9", "10.0%", "0.20", "ended"]);
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["short", "9", "10.0", "%", "0.20", "ended"]);
     assert!(!text.contains("unknown"), "{text}");
 }
 
