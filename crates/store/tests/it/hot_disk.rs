@@ -12,7 +12,13 @@ use watchkeeper_core::{GapReason, History, Range, Recorder};
 use crate::hot_world::{TEN, folder, open, plain, reader};
 
 /// A mounted folder, unmounted when dropped.
-struct Mounted(TempDir);
+pub struct Mounted(TempDir);
+
+impl Mounted {
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
 
 impl Drop for Mounted {
     fn drop(&mut self) {
@@ -20,7 +26,7 @@ impl Drop for Mounted {
     }
 }
 
-fn small_disk() -> Mounted {
+pub fn small_disk() -> Mounted {
     let folder = tempfile::tempdir().unwrap();
     mount("tmpfs", folder.path(), "tmpfs", MountFlags::empty(), c"size=64m,mode=700")
         .expect("this test mounts a filesystem and must run as root");
@@ -35,7 +41,7 @@ fn read_only(of: &Path) -> Mounted {
 }
 
 /// Writes a file until nothing fits any more.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     let mut file = File::options().append(true).create(true).open(path).unwrap();
     for size in [1 << 20, 4_096, 1] {
         let block = vec![7_u8; size];

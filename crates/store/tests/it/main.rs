@@ -10,6 +10,9 @@ mod hot_history;
 mod hot_rebuild;
 mod hot_recorder;
 mod hot_world;
+mod recording;
+#[cfg(target_os = "linux")] // mounts filesystems
+mod recording_disk;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "some of it serves sink_file alone"))]
 mod sink;
 #[cfg(target_os = "linux")] // mounts filesystems
