@@ -18,5 +18,5 @@ pub use recording::{Header, Recording, Rows, Spool, SpoolError, spool_path};
 pub use replacement::{behind_links, remove_leftovers, replace_file};
 pub use row::{ProcessRow, Row};
 pub use status_log::{StatusLine, StatusLog, StatusLogError};
-pub use table::{Table, TableColumn, TableError, TableProblem, parse_csv, parse_workbook, read_table};
+pub use table::{Table, TableColumn, TableError, TableProblem, UNSTORED, parse_csv, parse_workbook, read_table};
 pub use workbook::{Saved, WorkbookError, write_workbook};

@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 use self::kind::Kind;
 use crate::column::column;
 
+pub use self::gather::UNSTORED;
 use self::gather::key;
 
 /// The longest file that is read.
@@ -47,6 +48,8 @@ pub struct TableColumn {
     pub title: String,
     /// The numbers, as many as the table has rows, all finite. `None`: empty, not finite, or no number.
     pub values: Vec<Option<f64>>,
+    /// Empty cells with a formula whose result is not in the file: libraries write such, spreadsheet programs do not.
+    pub unstored: usize,
     /// Cells with NaN, an infinity, or a word for a missing value, such as `N/A`.
     pub not_finite: usize,
     /// Cells with something that is no number.

@@ -18,6 +18,8 @@ const HEADER_WITHIN: usize = 20;
 const MOST_COLUMNS: usize = 1_000;
 /// Numbers that a table may hold, at 16 bytes each: three columns and a line each second of a year.
 const MOST_CELLS: usize = 100_000_000;
+/// What cells are that are empty for this reason, and what to do.
+pub const UNSTORED: &str = "formulas without a stored result: open the file in a spreadsheet program and save it";
 /// Characters of a foreign title or cell that are shown.
 const SHOWN: usize = 60;
 
@@ -116,6 +118,14 @@ impl<'z> Gather<'z> {
         if self.ahead.len() >= HEADER_WITHIN { self.settle() } else { Ok(()) }
     }
 
+    /// Counts cells of the part that came last that are empty because the result of their formula was not stored.
+    pub(super) fn unstored(&mut self, place: u32) {
+        let column = self.header.as_ref().and_then(|header| header.columns.get(&place));
+        if let Some(index) = column {
+            self.columns[*index].unstored += 1;
+        }
+    }
+
     /// The part of the table that comes now has a header of its own: the next sheet.
     pub(super) fn next_part(&mut self) -> Result<(), TableProblem> {
         self.settle()?;
@@ -142,6 +152,9 @@ impl<'z> Gather<'z> {
         }
         if self.rows == 0 {
             self.notes.extend(self.skipped.notes());
+            if self.columns.iter().any(|column| column.unstored > 0) {
+                self.notes.push(format!("its cells are {UNSTORED}"));
+            }
             return Err(TableProblem::NoRows { notes: self.notes });
         }
         for column in &mut self.columns {

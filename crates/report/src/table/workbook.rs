@@ -106,6 +106,7 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
     let mut row: Vec<(u32, Cell<'_>)> = Vec::new();
     let mut row_index = 0;
     let mut unread = 0_usize;
+    let mut has_empty_cell = false;
     loop {
         let (cell, style) = match reader.next_cell_with_style_id() {
             Ok(Some(found)) => found,
@@ -116,6 +117,7 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
             }
             Err(error) => return Err(damaged(&error)),
         };
+        has_empty_cell |= matches!(cell.get_value(), DataRef::Empty);
         let (at, place) = cell.get_position();
         if at != row_index {
             gather.row(row_index as usize + 1, &row)?;
@@ -140,7 +142,24 @@ fn read_sheet(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) 
         let cells = if unread == 1 { "one cell".to_owned() } else { format!("{unread} cells") };
         gather.note(format!("{cells} of sheet \"{}\" cannot be read", clean(name, SHOWN)));
     }
-    Ok(())
+    drop((row, reader));
+    if has_empty_cell { count_unstored(workbook, name, gather) } else { Ok(()) }
+}
+
+/// Reads a sheet once more for the formulas in its empty cells: the reader gives them only without the styles.
+fn count_unstored(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'_>) -> Result<(), TableProblem> {
+    let mut reader = workbook.worksheet_cells_reader(name).map_err(|error| damaged(&error))?;
+    loop {
+        match reader.next_cell_with_formula_metadata() {
+            Ok(Some(cell)) if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) => {
+                gather.unstored(cell.pos.1)
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            Err(error) if is_of_one_cell(&error) => {}
+            Err(error) => return Err(damaged(&error)),
+        }
+    }
 }
 
 /// Whether numbers of this format are shown times a hundred: a percent sign that is neither quoted nor escaped.

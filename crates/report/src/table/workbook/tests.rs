@@ -137,6 +137,32 @@ fn cells_are_read_as_the_format_has_them() {
 }
 
 #[test]
+fn formulas_without_a_stored_result_are_counted_by_column() {
+    let empty =
+        ["<c r=\"B2\"><f>A1+1</f></c>", "<c r=\"B3\"><f>A1+1</f><v></v></c>", "<c r=\"B4\"><f>A1+1</f><v/></c>"];
+    let rows: String = empty
+        .iter()
+        .zip(2..)
+        .map(|(cell, row)| format!("<row r=\"{row}\">{cell}<c r=\"C{row}\"><v>1</v></c></row>"))
+        .collect();
+    let more = "<row r=\"5\"><c r=\"B5\"><f>A1+1</f><v>12.5</v></c></row><row r=\"6\"><c r=\"B6\"/><c r=\"C6\"><v>1</v></c></row>";
+    let memory = "<c r=\"C1\" t=\"inlineStr\"><is><t>Memory Usage (%)</t></is></c></row>";
+    let header = HEADER.replace("</row>", memory);
+    let table = workbook(&[("System_Log", &format!("{header}{rows}{more}"))]).unwrap();
+    let unstored = |name| table.column(name).unwrap().unstored;
+    assert_eq!((unstored("cpu"), unstored("memory"), table.rows), (3, 0, 5));
+    assert_eq!(table.column("cpu").unwrap().values, [None, None, None, Some(12.5), None]);
+    let only =
+        workbook(&[("System_Log", &format!("{HEADER}<row r=\"2\">{}</row>", empty[0]))]).unwrap_err().to_string();
+    assert!(
+        only.ends_with(
+            "its cells are formulas without a stored result: open the file in a spreadsheet program and save it"
+        ),
+        "{only}"
+    );
+}
+
+#[test]
 fn what_one_cell_spoils_is_counted() {
     let rows = format!("{HEADER}<row r=\"2\"><c r=\"A2\" t=\"e\"><v>#SPILL!</v></c><c r=\"B2\"><v>1</v></c></row>");
     let table = workbook(&[("System_Log", &rows)]).unwrap();

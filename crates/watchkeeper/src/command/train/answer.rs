@@ -67,7 +67,7 @@ struct Lack {
 
 #[derive(Debug, Serialize)]
 struct Passed {
-    feature: &'static str,
+    feature: String,
     reason: &'static str,
 }
 
@@ -86,7 +86,8 @@ impl Answer {
             not_finite: missing.absent.not_finite,
             unreadable: missing.absent.unreadable,
         });
-        let passed = selection.passed_over.iter().map(|passed| Passed { feature: passed.title, reason: passed.reason });
+        let passed =
+            selection.passed_over.iter().map(|passed| Passed { feature: passed.title.clone(), reason: passed.reason });
         Self {
             source: data.source.clone(),
             rows: summary.rows,
@@ -245,7 +246,13 @@ mod tests {
     fn answer(summary: &Summary, path: &str) -> Answer {
         let table = Table { rows: summary.rows + 4, notes: vec!["a note".to_owned()], ..Table::default() };
         let data = Data { source: "a.xlsx".to_owned(), is_log: false, interval_ms: summary.interval_ms, table };
-        let absent = Absent { empty: 0, not_finite: 1, unreadable: 1, first_unreadable: Some((9, "high".to_owned())) };
+        let absent = Absent {
+            empty: 0,
+            unstored: 0,
+            not_finite: 1,
+            unreadable: 1,
+            first_unreadable: Some((9, "high".to_owned())),
+        };
         let selection = Selection {
             columns: Vec::new(),
             numbers: Vec::new(),
@@ -255,8 +262,8 @@ mod tests {
                 Missing { title: "Memory Usage (%)", absent },
             ],
             passed_over: vec![
-                PassedOver { title: "Swap Usage (%)", reason: "missing in too many rows" },
-                PassedOver { title: "Processes", reason: "always the same" },
+                PassedOver { title: "Swap Usage (%)".to_owned(), reason: "missing in too many rows" },
+                PassedOver { title: "Processes".to_owned(), reason: "always the same" },
             ],
         };
         Answer::new(&data, &selection, summary, Duration::from_micros(3_400), (Path::new(path), 135_168))

@@ -1,6 +1,6 @@
 //! Numbers to learn from, whether they came from a file or from the log.
 
-use watchkeeper_report::{Table, TableColumn};
+use watchkeeper_report::{Table, TableColumn, UNSTORED};
 
 /// A table of numbers, and what it is called.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Data {
 pub struct Absent {
     /// With nothing in them.
     pub empty: usize,
+    /// Those of them with a formula whose result is not in the file.
+    pub unstored: usize,
     /// With NaN, an infinity, or a word for a missing value.
     pub not_finite: usize,
     /// With something that is no number.
@@ -34,7 +36,13 @@ impl Absent {
         let absent = column.values.iter().filter(|value| value.is_none()).count();
         let (not_finite, unreadable) = (column.not_finite, column.unreadable);
         let empty = absent.saturating_sub(not_finite + unreadable);
-        Self { empty, not_finite, unreadable, first_unreadable: column.first_unreadable.clone() }
+        Self {
+            empty,
+            unstored: column.unstored.min(empty),
+            not_finite,
+            unreadable,
+            first_unreadable: column.first_unreadable.clone(),
+        }
     }
 
     /// All together.
@@ -46,8 +54,9 @@ impl Absent {
     pub fn words(&self) -> String {
         let first =
             self.first_unreadable.as_ref().map_or(String::new(), |(row, cell)| format!(" (row {row}: \"{cell}\")"));
+        let why = if self.unstored > 0 { format!(" ({} {UNSTORED})", self.unstored) } else { String::new() };
         let counts = [
-            (self.empty, "empty".to_owned()),
+            (self.empty, format!("empty{why}")),
             (self.not_finite, "NaN".to_owned()),
             (self.unreadable, format!("not a number{first}")),
         ];
@@ -65,6 +74,11 @@ mod tests {
     fn what_is_no_number_is_counted_by_kind() {
         let mut column = TableColumn { values: vec![Some(1.0), None, None, None, None], ..TableColumn::default() };
         assert_eq!(Absent::of(&column).words(), "4 empty");
+        let formulas = Absent::of(&TableColumn { unstored: 3, ..column.clone() });
+        assert_eq!(
+            (formulas.words().as_str(), formulas.count()),
+            ("4 empty (3 formulas without a stored result: open the file in a spreadsheet program and save it)", 4)
+        );
         column.not_finite = 1;
         column.unreadable = 2;
         column.first_unreadable = Some((7, "high".to_owned()));

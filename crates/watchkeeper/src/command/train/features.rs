@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use watchkeeper_core::text::clean;
-use watchkeeper_report::{Column, TableColumn, column, columns};
+use watchkeeper_report::{Column, TableColumn, UNSTORED, column, columns};
 
 use super::data::{Absent, Data};
 use crate::config::nearest;
@@ -46,8 +46,8 @@ pub struct Missing {
 /// A column that `all` did not take.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PassedOver {
-    /// The column.
-    pub title: &'static str,
+    /// The column. Safe to show.
+    pub title: String,
     /// Why.
     pub reason: &'static str,
 }
@@ -205,9 +205,10 @@ fn all(data: &Data) -> Result<(Vec<&'static Column>, Vec<PassedOver>), SelectErr
         match data.table.column(column.title).map(|found| unfit(found, data.table.rows)) {
             None => {}
             Some(None) => taken.push(column),
-            Some(Some(reason)) => passed_over.push(PassedOver { title: column.title, reason }),
+            Some(Some(reason)) => passed_over.push(PassedOver { title: column.title.to_owned(), reason }),
         }
     }
+    passed_over.extend(unknown_columns(data));
     if !taken.is_empty() {
         return Ok((taken, passed_over));
     }
@@ -216,12 +217,25 @@ fn all(data: &Data) -> Result<(Vec<&'static Column>, Vec<PassedOver>), SelectErr
     these(data, &usual).map(|columns| (columns, Vec::new()))
 }
 
+/// Columns of numbers that no look at a machine gives.
+fn unknown_columns(data: &Data) -> Vec<PassedOver> {
+    const MOST: usize = 20;
+    let is_unknown = |found: &&TableColumn| column(&found.title).is_none() && found.values.iter().any(Option::is_some);
+    let titles: Vec<&str> = data.table.columns.iter().filter(is_unknown).map(|found| found.title.as_str()).collect();
+    let passed = |title: String| PassedOver { title, reason: "`detect` does not measure it" };
+    let mut unknown: Vec<PassedOver> = titles.iter().take(MOST).map(|title| passed((*title).to_owned())).collect();
+    if titles.len() > MOST {
+        unknown.push(passed(format!("and {} more", titles.len() - MOST)));
+    }
+    unknown
+}
+
 /// Why `all` passes over a column, if it does.
 fn unfit(column: &TableColumn, rows: usize) -> Option<&'static str> {
     let known: Vec<f64> = column.values.iter().flatten().copied().collect();
     let is_constant = known.windows(2).all(|pair| pair[0] == pair[1]);
     if known.is_empty() {
-        Some("no number in it")
+        Some(if column.unstored > 0 { UNSTORED } else { "no number in it" })
     } else if (known.len() as f64) < ENOUGH * rows as f64 {
         Some("missing in too many rows")
     } else {
@@ -313,19 +327,27 @@ mod tests {
             ("Swap Usage (%)", &[Some(0.0); 20], 0),
             ("I/O Wait (%)", &seldom, 0),
             ("Load (1 min)", &[None; 20], 0),
+            ("GPU (%)", &cpu, 0),
+            ("Culprit", &[None; 20], 20),
         ]);
         let selection = select(&data, &Features::All).unwrap();
         assert_eq!((titles(&selection.columns), selection.rows), (vec!["CPU Usage (%)", "Memory Usage (%)"], 18));
         let passed: Vec<(&str, &str)> =
-            selection.passed_over.iter().map(|passed| (passed.title, passed.reason)).collect();
+            selection.passed_over.iter().map(|passed| (passed.title.as_str(), passed.reason)).collect();
         assert_eq!(
             passed,
             [
                 ("Swap Usage (%)", "always the same"),
                 ("I/O Wait (%)", "missing in too many rows"),
                 ("Load (1 min)", "no number in it"),
-            ]
+                ("GPU (%)", "`detect` does not measure it"),
+            ],
+            "a column of texts is no number that somebody could miss"
         );
+        let many: Vec<String> = (0..25).map(|number| format!("Sensor {number}")).collect();
+        let columns = many.iter().map(|title| (title.as_str(), &cpu[..], 0)).chain([("cpu", &cpu[..], 0)]);
+        let passed = select(&self::data(&columns.collect::<Vec<_>>()), &Features::All).unwrap().passed_over;
+        assert_eq!((passed.len(), passed[20].title.as_str()), (21, "and 5 more"));
     }
 
     #[test]
