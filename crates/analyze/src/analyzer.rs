@@ -9,7 +9,7 @@ use watchkeeper_core::snapshot::{Process, TickFlags};
 use watchkeeper_core::{Alert, Change, HostId, Incident, IncidentEvent, IncidentKey, Snapshot};
 
 use crate::evidence::Scene;
-use crate::life::{Life, Turn};
+use crate::life::{Life, Turn, rule_without_data};
 use crate::programs::last_row;
 use crate::ranking::Measure;
 use crate::ring::Ring;
@@ -19,6 +19,9 @@ use crate::watch::{Tick, Watched};
 /// What is pending or recovering goes on after a restart of at most this length, or of three intervals if that is
 /// longer.
 const RESTART_GAP_MS: i64 = 300_000;
+
+/// The cause of incidents that say that the data of an alert is missing.
+const NO_DATA: &str = "no-data";
 
 /// What the analyzer works with; a reload brings a whole new one.
 #[derive(Clone, Debug)]
@@ -79,8 +82,14 @@ impl Analyzer {
             last: None,
             ticks: 0,
         };
-        for alert in state.alerts {
+        let (no_data, own): (Vec<_>, Vec<_>) =
+            state.alerts.into_iter().partition(|alert| rule_without_data(alert).is_some());
+        for alert in own {
             analyzer.adopt(Life::resume(alert));
+        }
+        for alert in no_data {
+            let left = analyzer.watched.iter_mut().try_fold(alert, |alert, watched| watched.adopt_no_data(alert));
+            analyzer.orphans.extend(left.map(Life::resume));
         }
         analyzer
     }
@@ -93,7 +102,7 @@ impl Analyzer {
         if std::mem::take(&mut self.is_new) {
             for watched in &mut self.watched {
                 let limit_ms = RESTART_GAP_MS.max(watched.rule.interval_ms.saturating_mul(3));
-                watched.forget_stale(at_ms, limit_ms, &mut turns);
+                watched.forget_stale(self.settings.host, at_ms, limit_ms, &mut turns);
             }
         }
         let mut changes = self.settle(at_ms);
@@ -111,8 +120,8 @@ impl Analyzer {
             let mut turns = Vec::new();
             watched.step(self.settings.host, &tick, &mut turns);
             for (turn, mut alert) in turns {
-                if turn == Turn::Fired {
-                    let incident = opened(&self.settings, &mut scene, &watched.rule, &mut alert);
+                if matches!(turn, Turn::Fired | Turn::Blinded) {
+                    let incident = opened(&self.settings, &mut scene, &watched.rule, turn, &mut alert);
                     watched.join(&alert);
                     changes.push(Change::Alert(alert));
                     changes.push(told(IncidentEvent::Opened, at_ms, &incident));
@@ -168,7 +177,7 @@ impl Analyzer {
         let mut counts = AlertCounts::default();
         for life in self.watched.iter().flat_map(Watched::lives) {
             counts.pending += usize::from(life.is_pending());
-            counts.firing += usize::from(life.is_firing());
+            counts.firing += usize::from(life.is_firing()) + usize::from(life.no_data.is_some());
             counts.recovering += usize::from(life.is_recovering());
         }
         counts
@@ -189,10 +198,13 @@ impl Analyzer {
         }
         for mut life in std::mem::take(&mut self.orphans) {
             let turn = life.gone(at_ms);
-            changes.extend(closed(&mut self.incidents, turn, life.alert, at_ms));
+            let no_data = life.say_no_data(self.settings.host, at_ms, i64::MAX);
+            for (turn, alert) in std::iter::once((turn, life.alert)).chain(no_data) {
+                changes.extend(closed(&mut self.incidents, turn, alert, at_ms));
+            }
         }
         let held: BTreeSet<IncidentKey> =
-            self.watched.iter().flat_map(Watched::lives).filter_map(|life| life.alert.incident).collect();
+            self.watched.iter().flat_map(Watched::lives).flat_map(Life::incidents).collect();
         let forgotten: Vec<IncidentKey> = self.incidents.keys().filter(|key| !held.contains(key)).copied().collect();
         for key in forgotten {
             changes.extend(close(&mut self.incidents, key, IncidentEvent::Ended, at_ms));
@@ -224,17 +236,21 @@ fn columns(rules: &[Rule]) -> Vec<&'static Metric> {
 }
 
 /// The incident that an alert opens by beginning to fire.
-fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, alert: &mut Alert) -> Incident {
-    let evidence = scene.evidence(rule, alert, &settings.time_zone);
+fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, alert: &mut Alert) -> Incident {
+    let (cause, title, evidence) = if turn == Turn::Blinded {
+        (NO_DATA, scene.title_without_data(rule, alert), scene.evidence_without_data(rule, alert, &settings.time_zone))
+    } else {
+        (rule.id.as_str(), scene.title(rule, alert), scene.evidence(rule, alert, &settings.time_zone))
+    };
     let opened_ms = evidence.fired_ms;
     let key = IncidentKey::of(settings.host, alert.fingerprint, opened_ms);
     alert.incident = Some(key);
     Incident {
         key,
         ticket: None,
-        cause: rule.id.clone(),
+        cause: cause.to_owned(),
         severity: rule.severity,
-        title: scene.title(rule, alert),
+        title,
         host: settings.host_name.clone(),
         labels: settings.labels.clone(),
         alerts: vec![alert.fingerprint],
@@ -276,6 +292,8 @@ fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod no_data;
 #[cfg(test)]
 mod recoveries;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use watchkeeper_core::evidence::{EVIDENCE_VERSION, Known, ProgramChange, TOP};
 use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::text::clean;
-use watchkeeper_core::{Alert, Entity, Evidence};
+use watchkeeper_core::{Alert, Entity, Evidence, Section, Unit};
 
 use crate::lineage::Family;
 use crate::ranking::{Measure, Ranked, Ranking, Whole};
@@ -72,6 +72,51 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// What is known of an alert whose data is missing: for how long, in seconds. Nobody does it.
+    pub(crate) fn evidence_without_data(&self, rule: &Rule, alert: &Alert, time_zone: &str) -> Evidence {
+        Evidence {
+            version: EVIDENCE_VERSION,
+            rule: rule.id.clone(),
+            condition: rule.condition.to_string(),
+            metric: rule.metric.name.to_owned(),
+            unit: Unit::Seconds,
+            entity: alert.entity.clone(),
+            value: alert.observed_ms as f64 / 1_000.0,
+            threshold: None,
+            since_ms: alert.since_ms,
+            fired_ms: self.tick.snapshot.at.ts_ms,
+            ranked_by: None,
+            top: Vec::new(),
+            not_attributed: None,
+            lineage: Vec::new(),
+            changes: Vec::new(),
+            // The values of the metric are no lengths of time.
+            usual: Known::Nothing,
+            recurrence: Known::NotYet,
+            last_acknowledgement: Known::NotYet,
+            time_zone: time_zone.to_owned(),
+        }
+    }
+
+    /// One line that says which data is missing, and why.
+    pub(crate) fn title_without_data(&self, rule: &Rule, alert: &Alert) -> String {
+        let name = rule.metric.name;
+        // Without the list nothing is known of those in it.
+        let list = name.starts_with("process.").then_some(Section::Processes);
+        let sections = [section(name), list];
+        let gaps = self.tick.snapshot.gaps.iter();
+        let why = gaps.filter(|gap| sections.contains(&Some(gap.section))).map(|gap| {
+            let remedy = gap.remedy.as_ref().map_or(String::new(), |remedy| format!("; {}", clean(remedy, 120)));
+            format!("{}: {}{remedy}", gap.section.words(), gap.reason.word())
+        });
+        let why = why.collect::<Vec<_>>().join(", ");
+        let why = if why.is_empty() { format!("{name} is not known, no reason was given") } else { why };
+        match self.entity_words(&alert.entity) {
+            Some(entity) => format!("no data for {} on {entity} ({why})", rule.id),
+            None => format!("no data for {} ({why})", rule.id),
+        }
+    }
+
     /// One line that says what is wrong.
     pub(crate) fn title(&self, rule: &Rule, alert: &Alert) -> String {
         let what = rule.title.clone().unwrap_or_else(|| made_title(rule));
@@ -121,6 +166,33 @@ impl<'a> Scene<'a> {
         let snapshot = self.tick.snapshot;
         self.family.get_or_insert_with(|| Family::of(snapshot))
     }
+}
+
+/// The part of a reading that a metric comes from, by the beginning of its name; the more special come first.
+fn section(metric: &str) -> Option<Section> {
+    let sections = [
+        ("process.cpu.", Section::ProcessCpu),
+        ("process.memory.", Section::ProcessMemory),
+        ("process.disk.", Section::ProcessDisk),
+        ("process.network.", Section::ProcessNetwork),
+        ("process.unix.file_descriptor.", Section::ProcessDescriptors),
+        ("process.executable.", Section::ProcessExecutable),
+        ("process.command_line", Section::ProcessCommand),
+        ("process.", Section::Processes),
+        ("system.process.", Section::Processes),
+        ("system.cpu.", Section::Cpu),
+        ("system.memory.", Section::Memory),
+        ("system.paging.", Section::Memory),
+        ("system.linux.load.", Section::Load),
+        ("system.linux.pressure.", Section::Pressure),
+        ("system.linux.oom_kills", Section::OomKills),
+        ("system.disk.", Section::Disks),
+        ("system.filesystem.", Section::Filesystems),
+        ("system.network.peer.", Section::Peers),
+        ("system.network.socket.", Section::Sockets),
+        ("system.network.", Section::Interfaces),
+    ];
+    sections.into_iter().find(|(beginning, _)| metric.starts_with(beginning)).map(|(_, section)| section)
 }
 
 /// A title for a rule that has none, e.g. `process.memory.usage above 2.0 GiB`.

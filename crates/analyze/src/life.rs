@@ -1,9 +1,12 @@
 //! The life of one alert: pending, firing, recovering, over. Three-valued, and only observed time counts.
 
-use watchkeeper_core::{Alert, AlertState};
+use watchkeeper_core::{Alert, AlertState, Fingerprint, HostId, IncidentKey};
 
 /// An alert that waits is worth a new row once it has moved on by so much observed time.
 const ROW_EVERY_MS: i64 = 10_000;
+
+/// Before the id of a rule whose data is missing. No id of a rule has a slash.
+const NO_DATA: &str = "no-data/";
 
 /// What one tick shows of a condition on one entity.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,13 @@ pub(crate) enum Turn {
     Resolved,
     /// What it watched is gone.
     Ended,
+    /// Nobody has known for long whether it goes on: an alert of its own says so.
+    Blinded,
+}
+
+/// The rule whose data an alert says is missing; `None` for the alerts of rules.
+pub(crate) fn rule_without_data(alert: &Alert) -> Option<&str> {
+    alert.rule.strip_prefix(NO_DATA)
 }
 
 /// An alert with what only matters while the watch runs.
@@ -60,6 +70,12 @@ pub(crate) struct Life {
     unobserved_ms: i64,
     /// `observed_ms` when it was last worth a row.
     written_ms: i64,
+    /// Time since the condition was last known, monotonic milliseconds.
+    unknown_ms: i64,
+    /// Whether the last look knew the condition.
+    is_known: bool,
+    /// The alert that says that its data is missing.
+    pub(crate) no_data: Option<Alert>,
     /// Number of the last tick that showed its entity.
     pub(crate) shown: u64,
 }
@@ -70,7 +86,7 @@ impl Life {
         alert.state = AlertState::Pending;
         alert.since_ms = sight.at_ms;
         alert.observed_ms = 0;
-        let mut life = Self { alert, unobserved_ms: 0, written_ms: 0, shown: 0 };
+        let mut life = Self { is_known: true, ..Self::resume(alert) };
         life.note(sight);
         let turn = if life.ripe(waits.hold_ms) { life.fire(sight.at_ms) } else { Turn::Pending };
         (life, turn)
@@ -78,7 +94,8 @@ impl Life {
 
     /// An alert that an earlier watch left behind.
     pub(crate) fn resume(alert: Alert) -> Self {
-        Self { written_ms: alert.observed_ms, alert, unobserved_ms: 0, shown: 0 }
+        let written_ms = alert.observed_ms;
+        Self { alert, unobserved_ms: 0, written_ms, unknown_ms: 0, is_known: false, no_data: None, shown: 0 }
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -101,10 +118,13 @@ impl Life {
     /// One more tick.
     pub(crate) fn look(&mut self, sight: Sight, waits: Waits) -> Turn {
         self.unobserved_ms += sight.dropped_ms;
+        self.is_known = sight.verdict.is_some();
         let Some(holds) = sight.verdict else {
             self.unobserved_ms += sight.interval_ms;
+            self.unknown_ms += sight.interval_ms + sight.dropped_ms;
             return Turn::Still;
         };
+        self.unknown_ms = 0;
         self.note(sight);
         match (self.is_pending(), holds, sight.clear) {
             (true, true, _) => {
@@ -121,7 +141,42 @@ impl Life {
     /// What it watched, or its rule, is not there any more.
     pub(crate) fn gone(&mut self, at_ms: i64) -> Turn {
         let state = if self.is_pending() { AlertState::Inactive } else { AlertState::Ended };
+        self.is_known = false;
         self.over(state, at_ms)
+    }
+
+    /// What there is to say after a look about data that is missing: that it is, for so long, that it is back, or that
+    /// nobody waits for it any more.
+    pub(crate) fn say_no_data(&mut self, host: HostId, at_ms: i64, limit_ms: i64) -> Option<(Turn, Alert)> {
+        let (is_back, goes_on) = (self.is_known, self.goes_on());
+        if let Some(mut alert) = self.no_data.take_if(|_| is_back || !goes_on) {
+            let (turn, state) =
+                if is_back { (Turn::Resolved, AlertState::Resolved) } else { (Turn::Ended, AlertState::Ended) };
+            (alert.state, alert.ended_ms) = (state, Some(at_ms));
+            return Some((turn, alert));
+        }
+        if !goes_on || self.no_data.is_some() || self.unknown_ms < limit_ms {
+            return None;
+        }
+        let rule = format!("{NO_DATA}{}", self.alert.rule);
+        let alert = Alert {
+            fingerprint: Fingerprint::of(host, &rule, &self.alert.entity),
+            rule,
+            state: AlertState::Firing,
+            since_ms: at_ms - self.unknown_ms,
+            observed_ms: self.unknown_ms,
+            fired_ms: Some(at_ms),
+            value: None,
+            incident: None,
+            ..self.alert.clone()
+        };
+        self.no_data = Some(alert.clone());
+        Some((Turn::Blinded, alert))
+    }
+
+    /// The incidents that it holds open.
+    pub(crate) fn incidents(&self) -> impl Iterator<Item = IncidentKey> {
+        std::iter::once(&self.alert).chain(&self.no_data).filter_map(|alert| alert.incident)
     }
 
     /// Nobody looked for so long that what it waits for has to begin anew.

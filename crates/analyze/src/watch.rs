@@ -7,9 +7,12 @@ use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Alert, AlertState, Entity, EntityKind, Fingerprint, HostId, Snapshot};
 use watchkeeper_expression::Comparison;
 
-use crate::life::{Life, Sight, Turn, Waits};
+use crate::life::{Life, Sight, Turn, Waits, rule_without_data};
 use crate::programs::{Programs, Sum};
 use crate::rule::Rule;
+
+/// What goes on is said to have no data after so long, or three intervals if that is longer.
+const NO_DATA_MS: i64 = 120_000;
 
 /// A snapshot with what all rules share in looking at it.
 pub(crate) struct Tick<'a> {
@@ -97,6 +100,17 @@ impl Watched {
         self.lives.insert(life.alert.entity.clone(), life);
     }
 
+    /// Goes on with an alert that says that the data of another one is missing; gives it back if there is no such.
+    pub(crate) fn adopt_no_data(&mut self, alert: Alert) -> Option<Alert> {
+        match self.lives.get_mut(&alert.entity) {
+            Some(life) if rule_without_data(&alert) == Some(&self.rule.id) => {
+                life.no_data = Some(alert);
+                None
+            }
+            _ => Some(alert),
+        }
+    }
+
     /// Gives up all alerts.
     pub(crate) fn into_lives(self) -> impl Iterator<Item = Life> {
         self.lives.into_values()
@@ -114,11 +128,12 @@ impl Watched {
     }
 
     /// Lets alerts begin anew to be pending or to recover that were last seen too long before `now_ms`.
-    pub(crate) fn forget_stale(&mut self, now_ms: i64, limit_ms: i64, out: &mut Vec<(Turn, Alert)>) {
+    pub(crate) fn forget_stale(&mut self, host: HostId, now_ms: i64, limit_ms: i64, out: &mut Vec<(Turn, Alert)>) {
         self.lives.retain(|_, life| {
             if (now_ms - life.alert.seen_ms).abs() > limit_ms {
                 let turn = life.lapse(now_ms);
                 tell(turn, life, out);
+                out.extend(life.say_no_data(host, now_ms, i64::MAX));
             }
             life.goes_on()
         });
@@ -127,7 +142,10 @@ impl Watched {
     /// Remembers which incident a firing alert belongs to.
     pub(crate) fn join(&mut self, alert: &Alert) {
         if let Some(life) = self.lives.get_mut(&alert.entity) {
-            life.alert.incident = alert.incident;
+            let own = std::iter::once(&mut life.alert).chain(&mut life.no_data);
+            for own in own.filter(|own| own.fingerprint == alert.fingerprint) {
+                own.incident = alert.incident;
+            }
         }
     }
 
@@ -168,11 +186,13 @@ impl Watched {
             }
         }
         let waits = self.waits();
+        let no_data_ms = NO_DATA_MS.max(self.rule.interval_ms.saturating_mul(3));
         self.lives.retain(|_, life| {
             if life.shown != tick.number {
                 let turn = if listed.is_some() { life.gone(unknown.at_ms) } else { life.look(unknown, waits) };
                 tell(turn, life, out);
             }
+            out.extend(life.say_no_data(host, unknown.at_ms, no_data_ms));
             life.goes_on()
         });
     }

@@ -19,7 +19,7 @@ pub struct Evidence {
     pub condition: String,
     /// The metric that the rule looks at.
     pub metric: String,
-    /// Its unit.
+    /// Unit of value and threshold: the metric's, or seconds where they say for how long its data has been missing.
     pub unit: Unit,
     /// The entity it was seen on.
     pub entity: Entity,
