@@ -152,7 +152,7 @@ fn count_unstored(workbook: &mut Workbook<'_>, name: &str, gather: &mut Gather<'
     loop {
         match reader.next_cell_with_formula_metadata() {
             Ok(Some(cell)) if cell.formula.is_some() && matches!(cell.value, DataRef::Empty) => {
-                gather.unstored(cell.pos.1)
+                gather.unstored(cell.pos.1);
             }
             Ok(Some(_)) => {}
             Ok(None) => return Ok(()),
