@@ -140,11 +140,8 @@ fn cells_are_read_as_the_format_has_them() {
 fn formulas_without_a_stored_result_are_counted_by_column() {
     let empty =
         ["<c r=\"B2\"><f>A1+1</f></c>", "<c r=\"B3\"><f>A1+1</f><v></v></c>", "<c r=\"B4\"><f>A1+1</f><v/></c>"];
-    let rows: String = empty
-        .iter()
-        .zip(2..)
-        .map(|(cell, row)| format!("<row r=\"{row}\">{cell}<c r=\"C{row}\"><v>1</v></c></row>"))
-        .collect();
+    let row = |(cell, row): (&&str, u32)| format!("<row r=\"{row}\">{cell}<c r=\"C{row}\"><v>1</v></c></row>");
+    let rows = empty.iter().zip(2..).map(row).collect::<Vec<_>>().concat();
     let more = "<row r=\"5\"><c r=\"B5\"><f>A1+1</f><v>12.5</v></c></row><row r=\"6\"><c r=\"B6\"/><c r=\"C6\"><v>1</v></c></row>";
     let memory = "<c r=\"C1\" t=\"inlineStr\"><is><t>Memory Usage (%)</t></is></c></row>";
     let header = HEADER.replace("</row>", memory);
