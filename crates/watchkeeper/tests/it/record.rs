@@ -118,6 +118,13 @@ fn names(program: &Program) -> Vec<String> {
     names
 }
 
+/// Whom the lines below the alerts name.
+fn culprits(printed: &str) -> Vec<&str> {
+    let lines: Vec<&str> = printed.lines().collect();
+    let alerts = lines.windows(2).filter(|pair| pair[0].starts_with("ALERT: "));
+    alerts.map(|pair| pair[1].trim_start().split(" takes ").next().expect("a name")).collect()
+}
+
 #[test]
 fn a_recording_under_load_has_its_culprit_on_the_screen_in_the_workbook_and_in_the_threat_log() {
     let program = Program::new("[host]\ntime_zone = \"UTC\"\n");
@@ -144,9 +151,11 @@ fn a_recording_under_load_has_its_culprit_on_the_screen_in_the_workbook_and_in_t
     }
     assert!(printed.contains("\nEstablished connections: "), "{printed}");
     assert_eq!(printed.matches("\nALERT: High CPU usage detected: ").count(), rows, "{printed}");
-    let sentence = format!("{} (pid {pid}) takes ", burner::NAME);
-    let named = printed.matches(&format!("\n  {sentence}")).count();
-    assert!(named >= 1, "{printed}");
+    // Beside what else the machine compiles it may be the second.
+    let listed = printed.lines().filter(|line| line.starts_with("  ") && line.contains(&format!(" {pid} "))).count();
+    assert!(listed >= 1 && printed.contains(&format!("\n  {} ", burner::NAME)), "{printed}");
+    let culprits = culprits(printed);
+    assert_eq!(culprits.len(), rows, "{printed}");
     assert!(printed.contains(&format!("Recorded {rows} rows in ")), "{printed}");
     assert!(printed.contains(&format!("; {rows} alerts above 1 % CPU.\nWorst moment: ")), "{printed}");
     assert!(printed.contains("Written: system_monitor_report.xlsx and cpu_threat_log.txt.\n"), "{printed}");
@@ -164,8 +173,8 @@ fn a_recording_under_load_has_its_culprit_on_the_screen_in_the_workbook_and_in_t
     assert_eq!(tickets.len(), rows + 1);
     assert!(tickets[1..].iter().all(|ticket| ticket[1] == "High CPU Usage"), "{tickets:?}");
     let culprit = column(&tickets, "Culprit");
-    let tickets_of_it = tickets[1..].iter().filter(|ticket| ticket[culprit].contains(burner::NAME)).count();
-    assert_eq!(tickets_of_it, named, "{tickets:?}");
+    let named: Vec<&str> = tickets[1..].iter().map(|ticket| ticket[culprit].as_str()).collect();
+    assert_eq!(named, culprits, "{printed}");
 
     let threats = fs::read_to_string(program.folder().join("cpu_threat_log.txt")).unwrap();
     assert_eq!(threats.lines().count(), rows);
