@@ -4,6 +4,7 @@
 //! reader -> mailbox -> recorder -> log
 //!        -> mailbox -> sink -> file, for each of them
 //!        -> mailbox -> analyst -> ledger (alerts, incidents, messages) -> notify workers -> peers
+//!                              -> tape -> recording, if one is asked for
 //! control socket -> status, test messages          signals -> reload, end
 //! ```
 
@@ -19,9 +20,10 @@ mod recorder;
 mod report;
 mod sinks;
 mod stage;
+mod tape;
 mod test_message;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -37,7 +39,7 @@ use watchkeeper_store::{SqliteLedger, Store};
 
 use crate::config::ConfigError;
 use crate::control::{Answer, Request, Server};
-use crate::health::{Health, locked};
+use crate::health::{Health, RecordingReport, locked};
 use crate::mailbox::Mailbox;
 use crate::paths::control_socket;
 use crate::settings::Settings;
@@ -51,8 +53,9 @@ use queue::Queue;
 use reader::Reader;
 use sinks::Sinks;
 use stage::Stage;
+use tape::Recording;
 
-pub use console::gap_lines;
+pub use console::{gap_lines, incident_text, is_coloured};
 pub use pace::next_due;
 pub use people::acknowledge;
 pub use test_message::{send_alone, wait_for};
@@ -77,6 +80,8 @@ struct App {
     current: Mutex<Current>,
     started_ms: i64,
     started: Instant,
+    /// How the recording does, if one is made.
+    recording: Option<Arc<Mutex<RecordingReport>>>,
     /// The log of samples is written.
     samples: bool,
     /// Questions to the store that `status` waits for.
@@ -91,10 +96,12 @@ struct Current {
     tier: &'static str,
 }
 
-/// Watches until it is told to end. `reload` makes the settings anew, when it is told to.
+/// Watches until it is told to end; what the analyzer is given goes into the `recording`, if that names a file. `reload`
+/// makes the settings anew, when it is told to.
 pub fn watch(
     settings: Settings,
     state_folder: PathBuf,
+    recording: Option<&Path>,
     reload: impl Fn() -> Result<Settings, ConfigError>,
 ) -> anyhow::Result<()> {
     // Signals are caught before anything is written, so that an early Ctrl+C ends as cleanly as a late one.
@@ -109,6 +116,8 @@ pub fn watch(
     Sinks::check(&settings)?;
     let mut collector = watchkeeper_collect::open(&settings.config.collect)?;
     let first = collector.read()?;
+    let begin = |path| Recording::begin(path, &settings, collector.tier(), &state);
+    let recording = recording.map(begin).transpose()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("notify")
@@ -131,14 +140,18 @@ pub fn watch(
         started: Instant::now(),
         current: Mutex::new(Current { settings: Arc::clone(&settings), delivery, sinks, tier: collector.tier() }),
         state_folder,
+        recording: recording.as_ref().map(Recording::report),
         samples,
         store,
         store_questions: Arc::default(),
     });
     let (console, printer) = Console::start(settings.zone.clone(), &events.handle())?;
     console.print(&banner::banner(&app, &settings, &first, &console));
-    let stages =
-        app.start(&settings, Parts { collector, first, ledger, state, recorder, console }, &events.handle())?;
+    let stages = app.start(
+        &settings,
+        Parts { collector, first, ledger, state, recorder, recording, console },
+        &events.handle(),
+    )?;
     server.serve({
         let app = Arc::clone(&app);
         move |request, caller| app.answer(request, caller)
@@ -164,6 +177,7 @@ struct Parts {
     ledger: SqliteLedger,
     state: LoadedState,
     recorder: Box<dyn Recorder>,
+    recording: Option<Recording>,
     console: Console,
 }
 
@@ -172,14 +186,16 @@ struct Stages {
     reader: Stage,
     analyst: Stage,
     recorder: Stage,
+    recording: Option<Stage>,
 }
 
 impl App {
     fn start(&self, settings: &Arc<Settings>, parts: Parts, events: &signals::Handle) -> anyhow::Result<Stages> {
-        let Parts { collector, first, ledger, state, recorder, console } = parts;
+        let Parts { collector, first, ledger, state, recorder, recording, console } = parts;
         for notice in self.store.notices() {
             tracing::warn!("{notice}");
         }
+        let (tape, recording) = recording.map(|recording| recording.start(events)).transpose()?.unzip();
         let analyst = Analyst {
             analyzer: Analyzer::new(settings.analyzer(self.store.host_id()), state),
             settings: Arc::clone(settings),
@@ -191,6 +207,7 @@ impl App {
             wake: Arc::clone(&self.wake),
             console,
             health: Arc::clone(&self.health),
+            tape: tape.unwrap_or_default(),
         };
         let reader = Reader {
             interval: settings.config.collect.interval.duration(),
@@ -208,6 +225,7 @@ impl App {
             recorder: Stage::start("recorder", events, move || recorder::run(recorder, &recorder_mail, &health))?,
             analyst: Stage::start("analyst", events, move || analyst.run(&analyst_mail))?,
             reader: Stage::start("reader", events, move || reader.run(first))?,
+            recording,
         })
     }
 
@@ -227,7 +245,9 @@ impl App {
         let mut current = locked(&self.current);
         current.delivery.wait(&self.runtime, until);
         let sinks = current.sinks.join(until);
-        reader.and(analyst).and(recorder).and(sinks)
+        // It ends when the analyst has.
+        let recording = stages.recording.map_or(Ok(()), |stage| stage.join(until));
+        reader.and(analyst).and(recorder).and(sinks).and(recording)
     }
 
     /// Takes on new settings as a whole, or keeps the old ones.

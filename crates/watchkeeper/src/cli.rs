@@ -43,7 +43,11 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Watch this machine: log, analyse, notify
-    Run,
+    #[command(after_help = command::run::EXAMPLES)]
+    Run(command::run::RunArgs),
+    /// Play a recording of `run --recording` through the rules
+    #[command(after_help = command::replay::EXAMPLES)]
+    Replay(command::replay::ReplayArgs),
     /// Record this machine for a while into a workbook and a threat log
     Record(command::record::RecordArgs),
     /// Learn what is normal from a recording or the log
@@ -110,7 +114,9 @@ pub fn main() -> ExitCode {
     };
     let global = cli.global;
     let result = match cli.command {
-        None | Some(Command::Run) => command::run::run(&global),
+        None => command::run::run(&global, &command::run::RunArgs::default()),
+        Some(Command::Run(args)) => command::run::run(&global, &args),
+        Some(Command::Replay(args)) => command::replay::replay(&global, &args),
         Some(Command::Record(args)) => command::record::record(&global, &args),
         Some(Command::Train(args)) => command::train::train(&global, &args),
         Some(Command::Detect(args)) => command::detect::detect(&global, &args),

@@ -5,6 +5,7 @@ pub mod detect;
 pub mod incidents;
 pub mod notify;
 pub mod record;
+pub mod replay;
 pub mod run;
 pub mod status;
 pub mod train;

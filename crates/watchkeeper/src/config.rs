@@ -41,7 +41,7 @@ pub use load::{Loaded, SourceFile, Sources, load};
 pub use manual::manual;
 pub(crate) use nearest::nearest;
 pub use record::RecordConfig;
-pub use rules::effective_rules;
+pub use rules::{effective_rules, rules_as_written};
 
 /// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
 /// machine and prints incidents.

@@ -102,6 +102,9 @@ pub struct Report {
     /// Files for other programs, in the order of the configuration.
     #[serde(default)]
     pub sinks: Vec<SinkReport>,
+    /// The recording of `run --recording`, if one is made.
+    #[serde(default)]
+    pub recording: Option<RecordingReport>,
     /// What the analyst did.
     pub analyst: AnalystHealth,
     /// Channels by name.
@@ -185,6 +188,21 @@ pub struct SinkReport {
     pub lost_rows: u64,
     /// Ticks lost in front of it.
     pub dropped: u64,
+    /// Why it is not written, a sentence that names it.
+    pub error: Option<String>,
+}
+
+/// What the recording of `run --recording` did since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingReport {
+    /// Its file.
+    pub path: String,
+    /// Ticks that it was given.
+    pub ticks: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Ticks that are not in it: there was no room on the disk or in front of it.
+    pub lost: u64,
     /// Why it is not written, a sentence that names it.
     pub error: Option<String>,
 }
@@ -298,6 +316,7 @@ pub fn sample_report() -> Report {
         analyst: AnalystHealth { rules: 4, last_tick_mono_ms: Some(499_500), ..AnalystHealth::default() },
         channels: BTreeMap::new(),
         outbox: Some(OutboxReport::default()),
+        recording: None,
         own: OwnUse::default(),
         troubles: Vec::new(),
     }

@@ -1,5 +1,7 @@
 //! Everything a watch goes by, checked and ready: made whole from one configuration, or not at all.
 
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ use watchkeeper_store::validate_sinks;
 
 use crate::config::{Config, ConfigError, Loaded};
 use crate::paths;
+
+pub use recorded::RecordedSettings;
 
 /// What the stages go by. A reload makes a new value; the old one is dropped when the last stage has let it go.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ use watchkeeper_store::{Reader, SqliteLedger};
 
 use super::console::Console;
 use super::queue::Queue;
+use super::tape::Tape;
 use crate::health::{Health, OpenIncident, locked};
 use crate::mailbox::{Mail, Mailbox};
 use crate::settings::Settings;
@@ -57,6 +58,8 @@ pub struct Analyst {
     pub console: Console,
     /// Where it says how it does.
     pub health: Arc<Health>,
+    /// What the analyzer is given is recorded here.
+    pub tape: Tape,
 }
 
 impl Analyst {
@@ -67,11 +70,13 @@ impl Analyst {
         loop {
             match mailbox.take(PATIENCE) {
                 Some(Mail::Tick(snapshot, _)) => {
+                    self.tape.snapshot(&snapshot);
                     let changes = self.analyzer.step(&snapshot);
                     self.act(changes, &mut waiting, snapshot.at.ts_ms);
                     locked(&self.health.analyst).last_tick_mono_ms = Some(snapshot.at.mono_ms);
                 }
                 Some(Mail::Command(Command::Reload(settings))) => {
+                    self.tape.settings(&settings);
                     let changes = self.analyzer.reload(settings.analyzer(self.host));
                     self.console.set_zone(settings.zone.clone());
                     self.settings = settings;
@@ -154,8 +159,9 @@ impl Analyst {
 
     /// Commits what waits in the queue and gives the incidents among `shown` their numbers.
     fn try_queue(&mut self, shown: &mut [Change]) {
-        let analyzer = &mut self.analyzer;
+        let (analyzer, tape) = (&mut self.analyzer, &mut self.tape);
         let result = self.queue.commit(&mut self.ledger, |changes, receipt| {
+            tape.committed(changes, receipt);
             analyzer.committed(changes, receipt);
             for change in &mut *shown {
                 if let Change::Incident { incident, .. } = change
@@ -177,6 +183,7 @@ impl Analyst {
         match self.ledger.retry_held() {
             Ok(receipt) => {
                 if let Some(receipt) = receipt {
+                    self.tape.committed(&[], &receipt);
                     self.analyzer.committed(&[], &receipt);
                 }
                 if self.queue.is_empty() {

@@ -42,6 +42,9 @@ pub(super) fn banner(app: &App, settings: &Settings, first: &Reading, console: &
     for (index, sink) in settings.config.sink.iter().enumerate() {
         let _ = writeln!(text, "  {:11} {}", if index == 0 { "files" } else { "" }, file(sink));
     }
+    if let Some(recording) = &app.recording {
+        let _ = writeln!(text, "  recording   {}", clean(&locked(recording).path, 300));
+    }
     let file = settings.file.as_ref().map_or("none, defaults".to_owned(), |file| file.display().to_string());
     let _ = writeln!(text, "  settings    {file}");
     let ids: Vec<&str> = settings.rules.iter().map(|rule| rule.id.as_str()).collect();

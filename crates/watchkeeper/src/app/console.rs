@@ -25,8 +25,7 @@ impl Console {
     /// Local times in this zone; colours only where a terminal looks on and `NO_COLOR` is not set. The stage ends when the
     /// last clone is gone and everything is written.
     pub fn start(zone: TimeZone, events: &Handle) -> anyhow::Result<(Self, Stage)> {
-        let colour =
-            std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let colour = is_coloured();
         let (texts, waiting) = sync_channel::<String>(MOST_WAITING);
         let stage = Stage::start("console", events, move || {
             for text in waiting {
@@ -50,42 +49,48 @@ impl Console {
     /// Prints what a change means to somebody who looks on; most mean nothing.
     pub fn change(&self, change: &Change) {
         if let Change::Incident { event, at_ms, incident } = change {
-            self.print(&self.incident(*event, *at_ms, incident));
+            self.print(&incident_text(&self.zone, self.colour, *event, *at_ms, incident));
         }
-    }
-
-    fn incident(&self, event: IncidentEvent, at_ms: i64, incident: &Incident) -> String {
-        let time = local_time(at_ms, &self.zone);
-        // A provisional number is none for people.
-        let number = incident.ticket.filter(|ticket| *ticket > 0).map_or(String::new(), |ticket| format!("#{ticket} "));
-        let title = clean(&incident.title, 200);
-        if event.closes() {
-            let word = if event == IncidentEvent::Resolved { "RESOLVED" } else { "ENDED" };
-            let length = duration(at_ms - incident.opened_ms);
-            return format!("{time}  {}  {number}{title}, after {length}\n", self.paint("32", word));
-        }
-        let word = incident.severity.word().to_uppercase();
-        let colour = match incident.severity {
-            Severity::Info => "36",
-            Severity::Warning => "33",
-            Severity::Critical => "1;31",
-        };
-        let evidence = &incident.evidence;
-        let value = evidence.unit.show(evidence.value);
-        let since = local_time(evidence.since_ms, &self.zone);
-        let what = title_with_culprit(&incident.title, evidence);
-        let threshold = evidence.threshold.map_or(String::new(), |t| format!(" (threshold {})", evidence.unit.show(t)));
-        format!("{time}  {}  {number}{what}\n{:21}{value}{threshold} since {since}\n", self.paint(colour, &word), "")
-    }
-
-    fn paint(&self, code: &str, word: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
     }
 
     /// A heading in bold.
     pub fn bold(&self, text: &str) -> String {
-        self.paint("1", text)
+        paint(self.colour, "1", text)
     }
+}
+
+/// Whether standard output is to be in colours: a terminal looks on, and `NO_COLOR` is not set.
+pub fn is_coloured() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What an event of an incident is to somebody who looks on, some lines.
+pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms: i64, incident: &Incident) -> String {
+    let time = local_time(at_ms, zone);
+    // A provisional number is none for people.
+    let number = incident.ticket.filter(|ticket| *ticket > 0).map_or(String::new(), |ticket| format!("#{ticket} "));
+    let title = clean(&incident.title, 200);
+    if event.closes() {
+        let word = if event == IncidentEvent::Resolved { "RESOLVED" } else { "ENDED" };
+        let length = duration(at_ms - incident.opened_ms);
+        return format!("{time}  {}  {number}{title}, after {length}\n", paint(colour, "32", word));
+    }
+    let word = incident.severity.word().to_uppercase();
+    let code = match incident.severity {
+        Severity::Info => "36",
+        Severity::Warning => "33",
+        Severity::Critical => "1;31",
+    };
+    let evidence = &incident.evidence;
+    let value = evidence.unit.show(evidence.value);
+    let since = local_time(evidence.since_ms, zone);
+    let what = title_with_culprit(&incident.title, evidence);
+    let threshold = evidence.threshold.map_or(String::new(), |t| format!(" (threshold {})", evidence.unit.show(t)));
+    format!("{time}  {}  {number}{what}\n{:21}{value}{threshold} since {since}\n", paint(colour, code, &word), "")
+}
+
+fn paint(colour: bool, code: &str, word: &str) -> String {
+    if colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
 }
 
 /// The gaps of a reading as lines for people: what, why, and what would help.
@@ -142,13 +147,13 @@ mod tests {
 
     #[test]
     fn incidents_are_said_in_local_time_with_number_and_value() {
-        let console = Console { zone: TimeZone::fixed(jiff::tz::offset(1)), colour: false, texts: sync_channel(1).0 };
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
         let mut incident = incident();
-        let opened = console.incident(IncidentEvent::Opened, 60_000, &incident);
+        let opened = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &incident);
         incident.ticket = Some(-3);
-        let held = console.incident(IncidentEvent::Opened, 60_000, &incident);
-        let resolved = console.incident(IncidentEvent::Resolved, 185_000, &incident);
-        let ended = Console { colour: true, ..console }.incident(IncidentEvent::Ended, 60_000, &incident);
+        let held = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &incident);
+        let resolved = incident_text(&zone, false, IncidentEvent::Resolved, 185_000, &incident);
+        let ended = incident_text(&zone, true, IncidentEvent::Ended, 60_000, &incident);
         insta::assert_snapshot!([opened, held, resolved, ended.replace('\u{1b}', "ESC")].concat(), @r"
         1970-01-01 01:01:00  CRITICAL  #7 CPU above 90 %\u{1b}[31m
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30

@@ -51,6 +51,7 @@ impl App {
             reader: locked(&self.health.reader).clone(),
             recorder,
             sinks,
+            recording: self.recording.as_ref().map(|report| locked(report).clone()),
             analyst,
             channels,
             outbox,

@@ -146,6 +146,10 @@ fn running(report: &Report, zone: &TimeZone) -> String {
         let path = clean(&sink.path, 300);
         line(if index == 0 { "files" } else { "" }, format!("{path} ({}): {last}", sink.format));
     }
+    if let Some(recording) = &report.recording {
+        let ticks = if recording.ticks == 1 { "1 tick".to_owned() } else { format!("{} ticks", recording.ticks) };
+        line("recording", format!("{}: {ticks}, {}", clean(&recording.path, 300), bytes(recording.bytes)));
+    }
     let analyst = &report.analyst;
     line("alerts", format!("firing {}, pending {}; rules in force {}", analyst.firing, analyst.pending, analyst.rules));
     for incident in &analyst.incidents {

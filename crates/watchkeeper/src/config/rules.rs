@@ -39,6 +39,16 @@ pub fn effective_rules(config: &Config) -> Result<Vec<Rule>, Vec<Problem>> {
     if problems.is_empty() { Ok(rules) } else { Err(problems) }
 }
 
+/// Rules in force as they were written, each with whether it is shipped.
+pub fn rules_as_written(config: &Config, rules: &[Rule]) -> Vec<(bool, RuleConfig)> {
+    let shipped = shipped();
+    let written = |rule: &Rule| {
+        let all = if rule.shipped { &shipped } else { &config.rule };
+        all.iter().find(|written| written.id == rule.id).map(|written| (rule.shipped, written.clone()))
+    };
+    rules.iter().filter_map(written).collect()
+}
+
 /// What was probably meant by an unknown id in `disable`.
 fn with_suggestion(problem: Problem, config: &Config, shipped: &[String]) -> Problem {
     let index = problem.key_path.rsplit('.').next().and_then(|index| index.parse::<usize>().ok());

@@ -35,6 +35,14 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
             say(level, format!("ticks lost in front of {} since the start: {}", sink.path, sink.dropped));
         }
     }
+    if let Some(recording) = &report.recording {
+        if let Some(error) = &recording.error {
+            say(Level::Warning, error.clone());
+        }
+        if recording.lost > 0 {
+            say(Level::Warning, format!("ticks that are not in the recording {}: {}", recording.path, recording.lost));
+        }
+    }
     if report.analyst.lost > 0 {
         let text = format!(
             "changes of alerts that could not be kept: {}; the messages of the watch say why",
@@ -93,7 +101,7 @@ fn standstills(report: &Report, say: &mut impl FnMut(Level, String)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{ChannelReport, OutboxReport, SinkReport, sample_report};
+    use crate::health::{ChannelReport, OutboxReport, RecordingReport, SinkReport, sample_report};
 
     fn said(change: impl FnOnce(&mut Report)) -> Vec<String> {
         let mut report = sample_report();
@@ -185,6 +193,21 @@ mod tests {
             assert_eq!(found, expected.map(|text| format!("{level}: {text}")));
         }
         assert_eq!(said(|report| report.recorder.is_off = true), [""; 0], "nobody wants a log");
+    }
+
+    #[test]
+    fn a_recording_that_is_not_whole_is_a_warning() {
+        let found = said(|report| {
+            let error = Some("no space is left for the recording /a.zst".to_owned());
+            report.recording =
+                Some(RecordingReport { path: "/a.zst".to_owned(), lost: 5, error, ..Default::default() });
+        });
+        let expected = [
+            "warning: no space is left for the recording /a.zst",
+            "warning: ticks that are not in the recording /a.zst: 5",
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(said(|report| report.recording = Some(RecordingReport::default())), [""; 0]);
     }
 
     #[test]

@@ -21,6 +21,8 @@ mod record;
 #[cfg(target_os = "linux")]
 mod refusals;
 #[cfg(target_os = "linux")]
+mod replay;
+#[cfg(target_os = "linux")]
 mod sink;
 mod tidy;
 #[cfg(target_os = "linux")]

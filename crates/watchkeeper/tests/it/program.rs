@@ -103,6 +103,12 @@ impl Program {
         self.run_into(fs::File::create(self.folder.path().join("watch.log")).expect("a log file"))
     }
 
+    /// The same with more arguments for `run`.
+    pub fn run_with(&self, arguments: &[&str]) -> Watch {
+        let output = fs::File::create(self.folder.path().join("watch.log")).expect("a log file");
+        self.started(arguments, output.try_clone().expect("the output twice"), output)
+    }
+
     /// The same with another place for what it says.
     pub fn run_into(&self, output: impl Into<OwnedFd>) -> Watch {
         let output: OwnedFd = output.into();
@@ -111,7 +117,12 @@ impl Program {
 
     /// The same with a place each for what it says and for what is not as it should be.
     pub fn run_between(&self, stdout: impl Into<OwnedFd>, stderr: impl Into<OwnedFd>) -> Watch {
+        self.started(&[], stdout, stderr)
+    }
+
+    fn started(&self, arguments: &[&str], stdout: impl Into<OwnedFd>, stderr: impl Into<OwnedFd>) -> Watch {
         let mut call = self.call(&["run", "--log-level", "debug"]);
+        call.args(arguments);
         call.stdout(stdout.into()).stderr(stderr.into());
         let mut watch = Watch { child: call.spawn().expect("the watch starts") };
         self.wait_for(Duration::from_secs(30), "an answer of the watch", || {
