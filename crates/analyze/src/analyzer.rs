@@ -23,6 +23,10 @@ const RESTART_GAP_MS: i64 = 300_000;
 /// The cause of incidents that say that the data of an alert is missing.
 const NO_DATA: &str = "no-data";
 
+/// The label of an incident whose alert flaps: routes can match it, and a restart knows it by it.
+const FLAPPING: &str = "flapping";
+const YES: &str = "yes";
+
 /// What the analyzer works with; a reload brings a whole new one.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -85,7 +89,10 @@ impl Analyzer {
         let (no_data, own): (Vec<_>, Vec<_>) =
             state.alerts.into_iter().partition(|alert| rule_without_data(alert).is_some());
         for alert in own {
-            analyzer.adopt(Life::resume(alert));
+            let mut life = Life::resume(alert);
+            let incident = life.alert.incident.and_then(|key| analyzer.incidents.get(&key));
+            life.flaps = incident.is_some_and(|incident| incident.labels.get(FLAPPING).is_some_and(|is| is == YES));
+            analyzer.adopt(life);
         }
         for alert in no_data {
             let left = analyzer.watched.iter_mut().try_fold(alert, |alert, watched| watched.adopt_no_data(alert));
@@ -120,7 +127,7 @@ impl Analyzer {
             let mut turns = Vec::new();
             watched.step(self.settings.host, &tick, &mut turns);
             for (turn, mut alert) in turns {
-                if matches!(turn, Turn::Fired | Turn::Blinded) {
+                if matches!(turn, Turn::Fired | Turn::Flapped | Turn::Blinded) {
                     let incident = opened(&self.settings, &mut scene, &watched.rule, turn, &mut alert);
                     watched.join(&alert);
                     changes.push(Change::Alert(alert));
@@ -242,6 +249,11 @@ fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, a
     } else {
         (rule.id.as_str(), scene.title(rule, alert), scene.evidence(rule, alert, &settings.time_zone))
     };
+    let (mut title, mut labels) = (title, settings.labels.clone());
+    if turn == Turn::Flapped {
+        title.insert_str(0, "flapping: ");
+        labels.insert(FLAPPING.to_owned(), YES.to_owned());
+    }
     let opened_ms = evidence.fired_ms;
     let key = IncidentKey::of(settings.host, alert.fingerprint, opened_ms);
     alert.incident = Some(key);
@@ -252,7 +264,7 @@ fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, a
         severity: rule.severity,
         title,
         host: settings.host_name.clone(),
-        labels: settings.labels.clone(),
+        labels,
         alerts: vec![alert.fingerprint],
         opened_ms,
         closed_ms: None,
@@ -290,6 +302,8 @@ fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
     Change::Incident { event, at_ms, incident: Box::new(incident.clone()) }
 }
 
+#[cfg(test)]
+mod flapping;
 #[cfg(test)]
 mod model;
 #[cfg(test)]

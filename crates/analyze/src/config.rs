@@ -31,7 +31,8 @@ pub struct RuleConfig {
     #[serde(default)]
     pub clear: Option<String>,
     /// How long `clear` must hold before it is over. Only time that was looked at counts, and when `clear` does not hold
-    /// any more it goes on firing, without a new message. Default: `"60s"`; `"0s"` ends it at once. Example: `"5m"`.
+    /// any more it goes on firing, without a new message. An alert that was over four times within 30 minutes and fires
+    /// again is flapping: its title and the label `flapping = "yes"` say so, and it is over after 30 minutes of calm. Default: `"60s"`; `"0s"` ends it at once. Example: `"5m"`.
     #[serde(default = "keep_firing")]
     pub keep_firing: Span,
     /// How bad it is: `"info"`, `"warning"` or `"critical"`. Default: `"warning"`.

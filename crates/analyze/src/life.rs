@@ -8,6 +8,9 @@ const ROW_EVERY_MS: i64 = 10_000;
 /// Before the id of a rule whose data is missing. No id of a rule has a slash.
 const NO_DATA: &str = "no-data/";
 
+/// How long an alert that flaps must have been clear to be over, observed milliseconds.
+const CALM_MS: i64 = 1_800_000;
+
 /// What one tick shows of a condition on one entity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sight {
@@ -45,6 +48,8 @@ pub(crate) enum Turn {
     Cleared,
     /// Began to fire.
     Fired,
+    /// Began to fire after it was over too often of late.
+    Flapped,
     /// Began to recover, or has recovered for noticeably longer.
     Recovering,
     /// Was recovering and fires as before; nobody is told anew.
@@ -74,6 +79,8 @@ pub(crate) struct Life {
     unknown_ms: i64,
     /// Whether the last look knew the condition.
     is_known: bool,
+    /// It was over too often before it fired: it is over when it has been calm for long.
+    pub(crate) flaps: bool,
     /// The alert that says that its data is missing.
     pub(crate) no_data: Option<Alert>,
     /// Number of the last tick that showed its entity.
@@ -95,7 +102,16 @@ impl Life {
     /// An alert that an earlier watch left behind.
     pub(crate) fn resume(alert: Alert) -> Self {
         let written_ms = alert.observed_ms;
-        Self { alert, unobserved_ms: 0, written_ms, unknown_ms: 0, is_known: false, no_data: None, shown: 0 }
+        Self {
+            alert,
+            unobserved_ms: 0,
+            written_ms,
+            unknown_ms: 0,
+            is_known: false,
+            flaps: false,
+            no_data: None,
+            shown: 0,
+        }
     }
 
     pub(crate) fn is_pending(&self) -> bool {
@@ -225,6 +241,7 @@ impl Life {
         } else {
             self.alert.observed_ms += sight.interval_ms;
         }
+        let keep_ms = if self.flaps { keep_ms.max(CALM_MS) } else { keep_ms };
         if self.alert.observed_ms >= keep_ms {
             self.over(AlertState::Resolved, sight.at_ms)
         } else if begins {

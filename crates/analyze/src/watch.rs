@@ -14,6 +14,10 @@ use crate::rule::Rule;
 /// What goes on is said to have no data after so long, or three intervals if that is longer.
 const NO_DATA_MS: i64 = 120_000;
 
+/// An alert that was over so often within [`LATELY_MS`] flaps when it fires again.
+const OFTEN: usize = 4;
+const LATELY_MS: i64 = 1_800_000;
+
 /// A snapshot with what all rules share in looking at it.
 pub(crate) struct Tick<'a> {
     pub(crate) snapshot: &'a Snapshot,
@@ -83,11 +87,13 @@ fn list<'a>(snapshot: &'a Snapshot, programs: &Programs<'a>, kind: EntityKind) -
 pub(crate) struct Watched {
     pub(crate) rule: Rule,
     lives: BTreeMap<Entity, Life>,
+    /// When alerts were lately over, milliseconds UTC.
+    over: BTreeMap<Entity, Vec<i64>>,
 }
 
 impl Watched {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, lives: BTreeMap::new() }
+        Self { rule, lives: BTreeMap::new(), over: BTreeMap::new() }
     }
 
     /// Whether an alert of an earlier watch or of earlier rules goes on under this rule.
@@ -200,12 +206,20 @@ impl Watched {
     fn look(&mut self, host: HostId, entity: &Entity, sight: Sight, number: u64, out: &mut Vec<(Turn, Alert)>) {
         let waits = self.waits();
         if let Some(life) = self.lives.get_mut(entity) {
-            let turn = life.look(sight, waits);
+            let mut turn = life.look(sight, waits);
             life.shown = number;
+            match turn {
+                Turn::Fired => turn = flapped(&self.over, life, sight.at_ms),
+                Turn::Resolved => remember(&mut self.over, entity, sight.at_ms),
+                _ => {}
+            }
             tell(turn, life, out);
         } else if sight.verdict == Some(true) {
-            let (mut life, turn) = Life::begin(self.named(host, entity), sight, waits);
+            let (mut life, mut turn) = Life::begin(self.named(host, entity), sight, waits);
             life.shown = number;
+            if turn == Turn::Fired {
+                turn = flapped(&self.over, &mut life, sight.at_ms);
+            }
             tell(turn, &life, out);
             self.lives.insert(entity.clone(), life);
         }
@@ -232,6 +246,26 @@ impl Watched {
             incident: None,
         }
     }
+}
+
+/// What it means that an alert begins to fire, after it was over so often.
+fn flapped(over: &BTreeMap<Entity, Vec<i64>>, life: &mut Life, now_ms: i64) -> Turn {
+    let times = over.get(&life.alert.entity).map_or(0, |times| times.iter().filter(|at| lately(**at, now_ms)).count());
+    life.flaps = times >= OFTEN;
+    if life.flaps { Turn::Flapped } else { Turn::Fired }
+}
+
+/// Notes that an alert is over, and forgets what was over long ago.
+fn remember(over: &mut BTreeMap<Entity, Vec<i64>>, entity: &Entity, now_ms: i64) {
+    over.entry(entity.clone()).or_default().push(now_ms);
+    over.retain(|_, times| {
+        times.retain(|at| lately(*at, now_ms));
+        !times.is_empty()
+    });
+}
+
+fn lately(at_ms: i64, now_ms: i64) -> bool {
+    (now_ms - at_ms).abs() <= LATELY_MS
 }
 
 fn tell(turn: Turn, life: &Life, out: &mut Vec<(Turn, Alert)>) {

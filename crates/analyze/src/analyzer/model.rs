@@ -39,6 +39,9 @@ struct Naive {
     now: i64,
     /// Wall clock at the last row that the store was given.
     row: i64,
+    /// Wall clock when it was over.
+    over: Vec<i64>,
+    flaps: bool,
 }
 
 impl Naive {
@@ -63,8 +66,18 @@ impl Naive {
         }
         let fires = self.known >= hold && self.known * 5 >= (self.known + self.lost) * 4;
         match (self.state, seen) {
-            (Some(AlertState::Pending), Seen::Holds) if fires => self.enter(Some(AlertState::Firing)),
-            (Some(AlertState::Recovering), Seen::Clear) if self.known >= keep => self.enter(None),
+            (Some(AlertState::Pending), Seen::Holds) if fires => {
+                self.flaps = self.over.iter().filter(|at| (self.now - **at).abs() <= 1_800).count() >= 4;
+                self.enter(Some(AlertState::Firing));
+            }
+            (Some(AlertState::Recovering), Seen::Clear)
+                if self.known >= if self.flaps { keep.max(1_800) } else { keep } =>
+            {
+                self.enter(None);
+                let now = self.now;
+                self.over.retain(|at| (now - at).abs() <= 1_800);
+                self.over.push(now);
+            }
             (Some(AlertState::Pending | AlertState::Recovering), Seen::Holds | Seen::Clear)
                 if self.known > 0 && self.known % 10 == 0 =>
             {
@@ -81,6 +94,7 @@ impl Naive {
     /// The gap is not counted, what was not written is not known, and after five minutes what waits begins anew.
     fn restart(&mut self, seconds: i64) {
         self.now += seconds - 1;
+        self.over.clear();
         let stale = (self.now - self.row).abs() > 300;
         match self.state {
             Some(AlertState::Pending) if stale => self.enter(None),
