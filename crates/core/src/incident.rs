@@ -132,3 +132,22 @@ pub struct IncidentFilter {
     /// At most so many, newest first.
     pub limit: Option<usize>,
 }
+
+/// Stops messages about some incidents for a while, never their evaluation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Number for people; given by the store, rising, never used twice.
+    pub number: i64,
+    /// Which incidents: a condition in the language of routes.
+    pub matcher: String,
+    /// Who wants it.
+    pub author: String,
+    /// Why.
+    pub comment: String,
+    /// When it was made, milliseconds UTC.
+    pub created_ms: i64,
+    /// From when on it is in force, milliseconds UTC.
+    pub starts_ms: i64,
+    /// When it ends, milliseconds UTC.
+    pub ends_ms: i64,
+}

@@ -28,7 +28,7 @@ pub use catalogue::{Metric, metric, metrics};
 pub use evidence::Evidence;
 pub use gap::{Gap, GapReason, Section};
 pub use identity::{BootId, Entity, EntityKind, HostId, ProcessKey, Series};
-pub use incident::{Incident, IncidentEvent, IncidentKey, Ticket};
+pub use incident::{Incident, IncidentEvent, IncidentKey, Silence, Ticket};
 pub use moment::{Moment, Range};
 pub use port::{History, Ledger, Recorder};
 pub use problem::{Problem, Validate};

@@ -24,7 +24,7 @@ pub struct OutboxRow {
     pub recipient: String,
     /// Not before this time, milliseconds UTC.
     pub due_ms: i64,
-    /// When it was planned, milliseconds UTC.
+    /// When it was planned, or when the silence ends that makes it wait, milliseconds UTC.
     pub created_ms: i64,
     /// When to give up, milliseconds UTC.
     pub expires_ms: i64,
@@ -45,6 +45,9 @@ pub struct Due {
     pub incident: Option<Box<Incident>>,
     /// Somebody has acknowledged the incident.
     pub acknowledged: bool,
+    /// This recipient has accepted a message about the incident before, through this channel; also where that is not
+    /// known.
+    pub told: bool,
     /// Why the row could not be written to disk, if it is only held in memory; said in the message.
     pub memory_only: Option<String>,
 }

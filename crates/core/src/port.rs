@@ -6,7 +6,7 @@ use crate::alert::{Alert, Change};
 use crate::evidence::Acknowledgement;
 use crate::gap::Gap;
 use crate::identity::{Entity, EntityKind, HostId, ProcessKey, Series};
-use crate::incident::{Incident, IncidentFilter, IncidentHistory, IncidentKey, Ticket};
+use crate::incident::{Incident, IncidentFilter, IncidentHistory, IncidentKey, Silence, Ticket};
 use crate::moment::Range;
 use crate::outbox::{Delivery, Due, OutboxId, OutboxRow};
 use crate::process::Image;
@@ -288,6 +288,13 @@ pub trait Ledger: Send {
         let _ = (channel, now_ms);
         Ok(0)
     }
+
+    /// Silences in force at this time, oldest first.
+    fn silences(&mut self, now_ms: i64) -> Result<Vec<Silence>, LedgerError>;
+
+    /// Gives a claimed row back until a silence ends. It counts as planned then, and has as long to be sent as it had:
+    /// waiting is no attempt. A row that is no longer pending stays as it is.
+    fn postpone(&mut self, id: OutboxId, until_ms: i64) -> Result<(), LedgerError>;
 
     /// When the next row of a channel is due, leases counted; `None` if nothing waits.
     fn next_due(&mut self, channel: &str) -> Result<Option<i64>, LedgerError>;

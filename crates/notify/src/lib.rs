@@ -24,6 +24,6 @@ pub use channel::{Channel, ChannelError};
 pub use health::ChannelHealth;
 pub use message::Origin;
 pub use plan::{plan, plan_test};
-pub use route::{RouteConfig, Routes, TargetConfig};
+pub use route::{Matcher, RouteConfig, Routes, TargetConfig};
 pub use template::{Message, render};
 pub use worker::{Clock, backoff_ms, work};

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{Incident, Problem, Severity, Validate};
 
-use matcher::Matcher;
+pub use matcher::Matcher;
 
 /// A route: which incidents go to whom. The first route that matches wins, unless it says `continue = true`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RouteConfig {
-    /// Which incidents: a comparison of `severity`, `rule`, `host` or `labels.NAME` with a text.
-    /// Example: `match = 'severity == "critical"'`. Default: every incident.
+    /// Which incidents: a comparison of `severity`, `rule`, `host`, `entity` (such as a mount point, or a program) or
+    /// `labels.NAME` with a text; several are joined by `&&`.
+    /// Example: `match = 'severity == "critical" && entity != "/tmp"'`. Default: every incident.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matcher: Option<String>,
     /// To whom: a list of channels with their recipients.

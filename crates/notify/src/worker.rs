@@ -2,6 +2,7 @@
 
 mod backoff;
 mod desk;
+mod fate;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,7 @@ use crate::channel::{Channel, Verdict};
 use crate::health::ChannelHealth;
 pub use backoff::backoff_ms;
 use desk::{Bundle, Desk, bundles};
+use fate::{Fate, Silences};
 
 /// The wall clock, milliseconds UTC; given in, so that a test needs no waiting.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -123,18 +125,34 @@ impl Worker {
         })
     }
 
-    /// Claims what is due and settles what needs no sending.
+    /// Claims what is due, settles what needs no sending, and gives back what has to wait.
     async fn claim(&mut self) -> Result<Vec<Due>, String> {
         let lease_ms = self.channel.deadline().as_millis() as i64 + LEASE_MARGIN_MS;
         let due = self.desk.claim(lease_ms, GROUPS).await?;
+        let silences = self.silences(&due).await;
         let mut to_send = Vec::with_capacity(due.len());
         for due in due {
-            match settled(&due) {
-                Some(verdict) => self.desk.finish(&[due.id], &verdict, None).await?,
-                None => to_send.push(due),
+            match silences.fate(&due) {
+                Fate::Send => to_send.push(due),
+                Fate::Over(verdict) => self.desk.finish(&[due.id], &verdict, None).await?,
+                Fate::Wait { until_ms } => self.desk.postpone(due.id, until_ms).await?,
             }
         }
         Ok(to_send)
+    }
+
+    /// The silences in force. In doubt there are none: somebody is told.
+    async fn silences(&self, due: &[Due]) -> Silences {
+        if due.iter().all(|due| due.incident.is_none()) {
+            return Silences::default();
+        }
+        match self.desk.silences().await {
+            Ok(silences) => Silences::of(silences),
+            Err(text) => {
+                self.note_ledger(&text);
+                Silences::default()
+            }
+        }
     }
 
     /// Sends bundles; each verdict is written down the moment it is known.
@@ -244,16 +262,6 @@ impl Records<'_> {
         let next_ms = now_ms.saturating_add(backoff_ms(bundle.first_id(), attempt));
         (verdict.clone(), Some(next_ms.min(expires_ms)))
     }
-}
-
-/// What is to become of a row that needs no sending.
-fn settled(due: &Due) -> Option<Verdict> {
-    // An unknown condition never holds: in doubt the message is sent.
-    if due.acknowledged && due.row.unless.as_deref() == Some("acknowledged") {
-        return Some(Verdict::new(Outcome::Needless, None, "somebody has acknowledged the incident"));
-    }
-    (due.row.incident.is_some() && due.incident.is_none())
-        .then(|| Verdict::new(Outcome::Dead, None, "the incident it tells of is no longer stored"))
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -28,6 +28,6 @@ pub use reader::Reader;
 pub use recorder::SqliteRecorder;
 pub use recording::{SnapshotFileEntry, SnapshotFileError, SnapshotFileHeader, SnapshotFileReader, SnapshotFileWriter};
 pub use sink::{Sink, SinkConfig, SinkError, SinkFormat, SinkMode, SinkOrigin, UserName, Written, validate_sinks};
-pub use state::{Acknowledged, Pruned, SqliteLedger, message_state};
+pub use state::{Acknowledged, Pruned, SqliteLedger, Unsilenced, message_state, silences};
 pub use store::{HeldHealth, Store, StoreHealth};
 pub use unlogged::Unlogged;

@@ -15,6 +15,7 @@ mod prune;
 pub(crate) mod query;
 mod rows;
 mod shared;
+mod silence;
 mod write;
 
 pub use acknowledge::Acknowledged;
@@ -23,6 +24,7 @@ pub use ledger::SqliteLedger;
 pub use message::message_state;
 pub use prune::Pruned;
 pub(crate) use shared::Shared;
+pub use silence::{Unsilenced, silences};
 
 use rusqlite::ErrorCode;
 

@@ -57,7 +57,7 @@ use tape::Recording;
 
 pub use console::{gap_lines, incident_text, is_coloured};
 pub use pace::next_due;
-pub use people::acknowledge;
+pub use people::{acknowledge, silence, unsilence};
 pub use test_message::{send_alone, wait_for};
 
 /// How long the end may take: by then everything is on disk, and what is still being sent is cut.
@@ -295,21 +295,32 @@ impl App {
             Request::Status => Answer::Status(Box::new(self.report())),
             Request::NotifyTest { channel, to } => {
                 let settings = Arc::clone(&locked(&self.current).settings);
-                let result = self.store.ledger().map_err(anyhow::Error::from).and_then(|mut ledger| {
-                    test_message::plan(&settings, &mut ledger, &channel, &to).inspect(|_| self.wake.notify_waiters())
+                let rows = self.with_ledger(|ledger| {
+                    test_message::plan(&settings, ledger, &channel, &to).inspect(|_| self.wake.notify_waiters())
                 });
-                match result {
-                    Ok(rows) => Answer::NotifyTest(wait_for(&self.state_folder, &rows)),
-                    Err(error) => Answer::Error(format!("{error:#}")),
-                }
+                rows.map_or_else(refusal, |rows| Answer::NotifyTest(wait_for(&self.state_folder, &rows)))
             }
-            Request::Acknowledge(request) => {
-                let done = self.store.ledger().map_err(anyhow::Error::from);
-                match done.and_then(|mut ledger| acknowledge(&mut ledger, &request, caller)) {
-                    Ok((by, results)) => Answer::Acknowledged { by, results },
-                    Err(error) => Answer::Error(format!("{error:#}")),
-                }
+            Request::Acknowledge(request) => self
+                .with_ledger(|ledger| acknowledge(ledger, &request, caller))
+                .map_or_else(refusal, |(by, results)| Answer::Acknowledged { by, results }),
+            Request::Silence(request) => {
+                self.with_ledger(|ledger| silence(ledger, &request, caller)).map_or_else(refusal, Answer::Silenced)
+            }
+            Request::Unsilence { number } => {
+                let done = self.with_ledger(|ledger| unsilence(ledger, number));
+                // What waited is due now.
+                self.wake.notify_waiters();
+                done.map_or_else(refusal, Answer::Unsilenced)
             }
         }
     }
+
+    fn with_ledger<T>(&self, work: impl FnOnce(&mut SqliteLedger) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        work(&mut self.store.ledger()?)
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it ends a chain")]
+fn refusal(error: anyhow::Error) -> Answer {
+    Answer::Error(format!("{error:#}"))
 }

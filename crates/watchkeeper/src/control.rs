@@ -23,8 +23,8 @@ use self::unix as system;
 use self::windows as system;
 use crate::health::Report;
 use system::{Call, Listener};
-use watchkeeper_core::Ticket;
-use watchkeeper_store::Acknowledged;
+use watchkeeper_core::{Silence, Ticket};
+use watchkeeper_store::{Acknowledged, Unsilenced};
 
 /// What can be asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +41,27 @@ pub enum Request {
     },
     /// Somebody takes incidents on.
     Acknowledge(Acknowledge),
+    /// Somebody wants no messages about some incidents for a while.
+    Silence(NewSilence),
+    /// Somebody wants them again.
+    Unsilence {
+        /// Number of the silence.
+        number: i64,
+    },
+}
+
+/// Which messages are to wait, until when, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSilence {
+    /// A condition in the language of routes.
+    pub matcher: String,
+    /// When it ends, milliseconds UTC.
+    pub ends_ms: i64,
+    /// Why.
+    pub comment: String,
+    /// Who; the user who calls if absent.
+    pub by: Option<String>,
 }
 
 /// Who takes which incidents on.
@@ -72,6 +93,10 @@ pub enum Answer {
         /// What became of each.
         results: Vec<(Ticket, Acknowledged)>,
     },
+    /// To [`Request::Silence`]: as it is in force now.
+    Silenced(Silence),
+    /// To [`Request::Unsilence`].
+    Unsilenced(Unsilenced),
     /// It could not be done.
     Error(String),
 }
@@ -104,7 +129,7 @@ impl Request {
         match self {
             Self::Status => Duration::from_secs(10),
             // The state database may be busy with another's transaction.
-            Self::Acknowledge(_) => Duration::from_secs(30),
+            Self::Acknowledge(_) | Self::Silence(_) | Self::Unsilence { .. } => Duration::from_secs(30),
             Self::NotifyTest { .. } => Duration::from_secs(90),
         }
     }

@@ -254,6 +254,9 @@ pub struct OutboxReport {
     pub dead: u64,
     /// When the oldest waiting one was planned, milliseconds UTC.
     pub oldest_pending_ms: Option<i64>,
+    /// Silences in force, which make messages wait.
+    #[serde(default)]
+    pub silences: u64,
 }
 
 /// What the program itself uses.

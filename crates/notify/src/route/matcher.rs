@@ -1,49 +1,92 @@
-//! The condition of a route, in the language of rules.
+//! The condition of a route or a silence, in the language of rules.
+
+use std::borrow::Cow;
 
 use watchkeeper_core::catalogue::Value;
-use watchkeeper_core::{Incident, Problem, Severity};
-use watchkeeper_expression::{Condition, Field, Fields, compile};
+use watchkeeper_core::{Entity, Incident, Problem, Severity};
+use watchkeeper_expression::{Binary, Condition, Expression, Field, Fields, Node, Syntax, check, parse};
 
-/// A condition on an incident.
+/// A condition on an incident: one comparison, or several that all must hold.
 #[derive(Clone, Debug)]
-pub(super) struct Matcher(Condition);
+pub struct Matcher(Vec<Condition>);
 
 impl Matcher {
-    /// Reads and checks a condition. Key paths of problems are empty: the condition is the whole value.
-    pub(super) fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        compile(text, &IncidentFields, "").map(Self)
+    /// Reads and checks a condition, such as `rule == "disk-full" && entity == "/var"`.
+    ///
+    /// # Errors
+    /// All mistakes. Key paths of problems are empty: the condition is the whole value.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let expression = parse(text).map_err(|error| vec![error.problem("")])?;
+        let mut conditions = Vec::new();
+        let mut problems = Vec::new();
+        for part in parts(&expression.root) {
+            // Each with the whole text, so that places of mistakes are places in it.
+            match check(&Expression { text: text.to_owned(), root: part.clone() }, &IncidentFields) {
+                Ok(condition) => conditions.push(condition),
+                Err(errors) => problems.extend(errors.into_iter().map(|error| error.problem(""))),
+            }
+        }
+        if problems.is_empty() { Ok(Self(conditions)) } else { Err(problems) }
     }
 
     /// Whether it holds. A label that the incident does not have is the empty text, so that `labels.env != "prod"` also
     /// holds for incidents without `env`: in doubt somebody is told.
-    pub(super) fn matches(&self, incident: &Incident) -> bool {
-        let value = match self.0.field() {
-            "severity" => incident.severity.word(),
-            "rule" => &incident.evidence.rule,
-            "host" => &incident.host,
-            field => {
-                let label = field.strip_prefix("labels.").and_then(|name| incident.labels.get(name));
-                label.map_or("", String::as_str)
-            }
-        };
-        self.0.evaluate(Some(Value::Text(value))) == Some(true)
+    pub fn matches(&self, incident: &Incident) -> bool {
+        self.0.iter().all(|condition| {
+            let value = value(condition.field(), incident);
+            condition.evaluate(Some(Value::Text(&value))) == Some(true)
+        })
     }
 }
 
-/// What a route can ask of an incident.
+/// What stands between the `&&`, in the order of the text.
+fn parts(root: &Syntax) -> Vec<&Syntax> {
+    let mut found = Vec::new();
+    let mut left_to_do = vec![root];
+    while let Some(part) = left_to_do.pop() {
+        match &part.node {
+            Node::Binary { operator: Binary::And, left, right, .. } => left_to_do.extend([right.as_ref(), left]),
+            _ => found.push(part),
+        }
+    }
+    found
+}
+
+fn value<'a>(field: &str, incident: &'a Incident) -> Cow<'a, str> {
+    match field {
+        "severity" => incident.severity.word().into(),
+        "rule" => incident.evidence.rule.as_str().into(),
+        "host" => incident.host.as_str().into(),
+        "entity" => entity(incident),
+        field => {
+            let label = field.strip_prefix("labels.").and_then(|name| incident.labels.get(name));
+            label.map_or("", String::as_str).into()
+        }
+    }
+}
+
+/// The entity by the name that people know: of a process its program, because nobody knows the process beforehand.
+fn entity(incident: &Incident) -> Cow<'_, str> {
+    match (&incident.evidence.entity, incident.evidence.top.first()) {
+        (Entity::Process(key), Some(first)) if first.key == *key => first.program.as_str().into(),
+        (entity, _) => entity.name().into(),
+    }
+}
+
+/// What a condition can ask of an incident.
 struct IncidentFields;
 
 impl Fields for IncidentFields {
     fn field(&self, name: &str) -> Option<Field> {
         match name {
             "severity" => Some(Field::one_of(Severity::ALL.map(Severity::word))),
-            "rule" | "host" => Some(Field::text()),
+            "rule" | "host" | "entity" => Some(Field::text()),
             _ => name.strip_prefix("labels.").filter(|label| !label.is_empty()).map(|_| Field::text()),
         }
     }
 
     fn names(&self) -> Vec<String> {
-        ["severity", "rule", "host", "labels.NAME"].map(str::to_owned).into()
+        ["severity", "rule", "host", "entity", "labels.NAME"].map(str::to_owned).into()
     }
 
     fn example(&self) -> &'static str {

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use watchkeeper_core::Ledger;
 use watchkeeper_core::outbox::{Delivery, Due, OutboxId};
 use watchkeeper_core::port::LedgerError;
+use watchkeeper_core::{Ledger, Silence};
 
 use super::{Clock, locked};
 use crate::channel::{Outgoing, Verdict};
@@ -101,6 +101,17 @@ impl Desk {
         let mut due = self.call(claim).await?;
         due.retain(|due| !self.unwritten.iter().any(|(id, ..)| *id == due.id));
         Ok(due)
+    }
+
+    /// The silences in force.
+    pub(super) async fn silences(&self) -> Result<Vec<Silence>, String> {
+        let now_ms = (self.clock)();
+        self.call(move |ledger| ledger.silences(now_ms)).await
+    }
+
+    /// Gives a claimed row back until a silence ends.
+    pub(super) async fn postpone(&self, id: OutboxId, until_ms: i64) -> Result<(), String> {
+        self.call(move |ledger| ledger.postpone(id, until_ms)).await
     }
 
     /// When the next row is due.

@@ -150,6 +150,7 @@ pub fn due(rows: Vec<OutboxRow>, incidents: &[Incident]) -> Vec<Due> {
             attempts: 0,
             incident: find(row.incident).cloned().map(Box::new),
             acknowledged: false,
+            told: false,
             memory_only: None,
             row,
         })

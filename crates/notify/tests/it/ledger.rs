@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use watchkeeper_core::outbox::{Delivery, Due, OutboxId, OutboxRow, Outcome};
 use watchkeeper_core::port::{LedgerError, LoadedState, OutboxCounts, Receipt};
-use watchkeeper_core::{Change, HostId, Incident, Ledger};
+use watchkeeper_core::{Change, HostId, Incident, Ledger, Silence};
 use watchkeeper_notify::{Channel, ChannelHealth, work};
 
 use crate::fixture::OPENED_MS;
@@ -24,11 +24,13 @@ struct Kept {
     due_ms: i64,
     lease_ms: i64,
     open: bool,
+    sent: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     rows: Vec<Kept>,
+    silences: Vec<Silence>,
     /// So many calls of `finish` fail from now on.
     failures: usize,
 }
@@ -70,9 +72,16 @@ impl MemoryLedger {
             let incident = incidents.iter().find(|incident| Some(incident.key) == row.incident).cloned();
             let id = state.rows.len() as OutboxId + 1;
             let due_ms = row.due_ms;
-            let due =
-                Due { id, row, attempts: 0, incident: incident.map(Box::new), acknowledged: false, memory_only: None };
-            state.rows.push(Kept { due, due_ms, lease_ms: 0, open: true });
+            let due = Due {
+                id,
+                row,
+                attempts: 0,
+                incident: incident.map(Box::new),
+                acknowledged: false,
+                told: false,
+                memory_only: None,
+            };
+            state.rows.push(Kept { due, due_ms, lease_ms: 0, open: true, sent: false });
         }
     }
 
@@ -82,6 +91,19 @@ impl MemoryLedger {
             kept.due.acknowledged = true;
             kept.due.row.unless = Some("acknowledged".to_owned());
         }
+    }
+
+    /// Somebody wants no messages about these incidents until then; replaces what was silenced before.
+    pub fn silence(&self, matcher: &str, ends_ms: i64) {
+        let (author, comment) = ("ada".to_owned(), "new disks".to_owned());
+        let matcher = matcher.to_owned();
+        self.state.lock().unwrap().silences =
+            vec![Silence { number: 1, matcher, author, comment, created_ms: 0, starts_ms: 0, ends_ms }];
+    }
+
+    /// The next time at which something is due.
+    pub fn next_due_ms(&self) -> Option<i64> {
+        self.state.lock().unwrap().rows.iter().filter(|kept| kept.open).map(|kept| kept.due_ms.max(kept.lease_ms)).min()
     }
 
     /// So many calls of `finish` fail from now on.
@@ -120,12 +142,17 @@ impl Ledger for MemoryLedger {
                 groups.push(group(kept));
             }
         }
+        let sent = state.rows.iter().filter(|kept| kept.sent);
+        let told: Vec<_> = sent.map(|kept| (kept.due.row.incident, kept.due.row.recipient.clone())).collect();
         // A group is claimed whole: also what is not due yet.
         let claimed = state.rows.iter_mut().filter(|kept| free(kept) && groups.contains(&group(kept)));
         Ok(claimed
             .map(|kept| {
                 kept.lease_ms = lease_until_ms;
-                kept.due.clone()
+                Due {
+                    told: told.contains(&(kept.due.row.incident, kept.due.row.recipient.clone())),
+                    ..kept.due.clone()
+                }
             })
             .collect())
     }
@@ -140,6 +167,7 @@ impl Ledger for MemoryLedger {
         assert!(kept.open, "row {id} was finished twice");
         kept.open = matches!(delivery.outcome, Outcome::Transient | Outcome::Channel);
         assert_eq!(kept.open, next_due_ms.is_some(), "{delivery:?}");
+        kept.sent = delivery.outcome == Outcome::Sent;
         kept.lease_ms = 0;
         kept.due_ms = next_due_ms.unwrap_or(i64::MAX);
         kept.due.attempts += 1;
@@ -158,6 +186,23 @@ impl Ledger for MemoryLedger {
             }
         }
         Ok(woken)
+    }
+
+    fn silences(&mut self, now_ms: i64) -> Result<Vec<Silence>, LedgerError> {
+        let in_force = |silence: &&Silence| (silence.starts_ms..silence.ends_ms).contains(&now_ms);
+        Ok(self.state.lock().unwrap().silences.iter().filter(in_force).cloned().collect())
+    }
+
+    fn postpone(&mut self, id: OutboxId, until_ms: i64) -> Result<(), LedgerError> {
+        let mut state = self.state.lock().unwrap();
+        let kept = state.rows.iter_mut().find(|kept| kept.due.id == id).unwrap();
+        assert!(kept.open, "row {id} was over");
+        let row = &mut kept.due.row;
+        row.expires_ms += (until_ms - row.created_ms).max(0);
+        row.created_ms = row.created_ms.max(until_ms);
+        row.due_ms = until_ms;
+        (kept.due_ms, kept.lease_ms) = (until_ms, 0);
+        Ok(())
     }
 
     fn next_due(&mut self, channel: &str) -> Result<Option<i64>, LedgerError> {

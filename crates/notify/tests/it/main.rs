@@ -14,6 +14,8 @@ mod misbehaviour;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "its server is for Linux, its certificates for all"))]
 mod peer;
 mod planning;
+#[cfg(target_os = "linux")] // needs the mail server of a Debian package
+mod silencing;
 mod words;
 #[cfg(target_os = "linux")] // needs the mail server of a Debian package
 mod working;

@@ -63,7 +63,6 @@ CREATE TABLE acknowledgement (
 CREATE INDEX acknowledgement_incident ON acknowledgement (incident);
 
 -- Stops messages, never evaluation.
--- Not used yet.
 CREATE TABLE silence (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   matcher    TEXT NOT NULL, -- an expression over the labels of an incident

@@ -47,6 +47,7 @@ impl Held {
     }
 
     fn copy_pending(&self, disk: &Connection) -> Result<(), Failure> {
+        copy(disk, &self.connection, "silence", "true", &[])?;
         copy(disk, &self.connection, "outbox", "state = 'pending'", &[])?;
         let keys: Vec<i64> = disk
             .prepare("SELECT DISTINCT incident FROM outbox WHERE state = 'pending' AND incident IS NOT NULL")?
@@ -204,14 +205,15 @@ impl Held {
     }
 
     fn move_messages(&self, disk: &Connection) -> Result<HashMap<OutboxId, OutboxId>, Failure> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT id, due_ms, attempts, lease_until_ms, state, finished_ms FROM outbox WHERE id > 0")?;
+        let mut statement = self.connection.prepare(
+            "SELECT id, due_ms, attempts, lease_until_ms, state, finished_ms, created_ms, expires_ms FROM outbox \
+                 WHERE id > 0",
+        )?;
         let mut known = statement.query([])?;
         while let Some(row) = known.next()? {
             disk.execute(
-                "UPDATE outbox SET due_ms = ?2, attempts = ?3, lease_until_ms = ?4, state = ?5, finished_ms = ?6 \
-                 WHERE id = ?1",
+                "UPDATE outbox SET due_ms = ?2, attempts = ?3, lease_until_ms = ?4, state = ?5, finished_ms = ?6, \
+                 created_ms = ?7, expires_ms = ?8 WHERE id = ?1",
                 params_from_iter(values_of(row)?),
             )?;
         }

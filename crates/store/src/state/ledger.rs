@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, TransactionBehavior};
 use watchkeeper_core::alert::{Alert, Change};
-use watchkeeper_core::incident::Incident;
+use watchkeeper_core::incident::{Incident, Silence};
 use watchkeeper_core::outbox::{Delivery, Due, OutboxId, OutboxRow};
 use watchkeeper_core::port::{Durability, Ledger, LedgerError, LoadedState, OutboxCounts, Receipt};
 
 use super::held::Held;
 use super::shared::{Memory, Shared};
 use super::write::{self, Numbers};
-use super::{Failure, database, outbox, rows};
+use super::{Failure, database, outbox, rows, silence};
 use crate::config::Retention;
 use crate::error::OpenError;
 
@@ -222,6 +222,25 @@ impl Ledger for SqliteLedger {
             "wake messages in",
             |connection| outbox::wake(connection, channel, now_ms),
             |held, _| held.wake(channel, now_ms),
+        )
+    }
+
+    fn silences(&mut self, now_ms: i64) -> Result<Vec<Silence>, LedgerError> {
+        let shared = Arc::clone(&self.shared);
+        let memory = shared.memory();
+        let connection = memory.held.as_ref().map_or(&self.connection, Held::connection);
+        silence::in_force(connection, now_ms).map_err(|failure| self.failed("read", &failure))
+    }
+
+    fn postpone(&mut self, id: OutboxId, until_ms: i64) -> Result<(), LedgerError> {
+        let shared = Arc::clone(&self.shared);
+        let mut memory = shared.memory();
+        let id = memory.number_now(id);
+        self.on_either(
+            &mut memory,
+            "postpone a message in",
+            |connection| silence::postpone(connection, id, until_ms),
+            |held, _| silence::postpone(held.connection(), id, until_ms),
         )
     }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use watchkeeper_core::incident::{Incident, IncidentKey};
-use watchkeeper_core::outbox::{Delivery, Due, OutboxId, Outcome};
+use watchkeeper_core::outbox::{Delivery, Due, OutboxId, OutboxRow, Outcome};
 use watchkeeper_core::port::OutboxCounts;
 
 use super::Failure;
@@ -43,6 +43,8 @@ pub(super) fn claim(
                         Some(incident) => is_acknowledged(connection, incident.key, now_ms)?,
                         None => false,
                     },
+                    // What was sent before is not in memory: in doubt they know of it.
+                    told: memory_reason.is_some() || was_told(connection, &claimed.row)?,
                     incident: incident.map(Box::new),
                     memory_only: memory_reason.filter(|_| claimed.id < 0).map(str::to_owned),
                     ..claimed
@@ -81,6 +83,7 @@ fn claim_group(
             row: rows::outbox_row(row, 2)?,
             incident: None,
             acknowledged: false,
+            told: false,
             memory_only: None,
         });
     }
@@ -97,6 +100,15 @@ fn incident_now(connection: &Connection, key: IncidentKey) -> Result<Option<Inci
         connection.prepare_cached(&format!("SELECT {} FROM incident WHERE key = ?1", rows::INCIDENT))?;
     let mut found = statement.query([hash_column(key.0)])?;
     found.next()?.map(rows::incident).transpose()
+}
+
+/// Whether this recipient has accepted a message about the same incident through the same channel.
+fn was_told(connection: &Connection, row: &OutboxRow) -> Result<bool, Failure> {
+    let Some(key) = row.incident else { return Ok(false) };
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM outbox WHERE incident = ?1 AND channel = ?2 AND recipient = ?3 AND state = 'sent')",
+    )?;
+    Ok(statement.query_row(params![hash_column(key.0), row.channel, row.recipient], |row| row.get(0))?)
 }
 
 /// Whether the newest acknowledgement is in force.

@@ -24,10 +24,12 @@ pub struct Pruned {
     pub messages: u64,
     /// Messages that were given up because nobody claimed them in time.
     pub given_up: u64,
+    /// Ended silences that were deleted.
+    pub silences: u64,
 }
 
 impl SqliteLedger {
-    /// Deletes closed incidents and finished messages that are older than their retention, at most a thousand of each, and
+    /// Deletes closed incidents, ended silences and finished messages that are older than their retention, at most a thousand of each, and
     /// gives up messages whose time was over a day ago without anybody claiming them. Does nothing while something is
     /// held in memory. An incident stays as long as a message about it waits.
     pub fn prune(&mut self, now_ms: i64) -> Result<Pruned, LedgerError> {
@@ -42,6 +44,7 @@ impl SqliteLedger {
                 given_up: give_up(connection, now_ms)?,
                 messages: delete_messages(connection, now_ms.saturating_sub(retention.outbox.ms()))?,
                 incidents: delete_incidents(connection, now_ms.saturating_sub(retention.incidents.ms()))?,
+                silences: delete_silences(connection, now_ms.saturating_sub(retention.incidents.ms()))?,
             })
         })
         .map_err(|failure| self.failed("prune", &failure))
@@ -72,5 +75,10 @@ fn delete_messages(connection: &Connection, before_ms: i64) -> Result<u64, Failu
 fn delete_incidents(connection: &Connection, before_ms: i64) -> Result<u64, Failure> {
     let sql = "DELETE FROM incident WHERE ticket IN (SELECT ticket FROM incident WHERE closed_ms < ?1 AND NOT EXISTS \
                (SELECT 1 FROM outbox WHERE outbox.incident = incident.key AND outbox.state = 'pending') LIMIT ?2)";
+    Ok(connection.execute(sql, params![before_ms, BATCH])? as u64)
+}
+
+fn delete_silences(connection: &Connection, before_ms: i64) -> Result<u64, Failure> {
+    let sql = "DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE ends_ms < ?1 LIMIT ?2)";
     Ok(connection.execute(sql, params![before_ms, BATCH])? as u64)
 }

@@ -7,6 +7,7 @@ mod memory;
 mod model;
 mod pruning;
 mod reading;
+mod silencing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 use watchkeeper_core::alert::{Alert, AlertState, Change, Fingerprint, Severity};
 use watchkeeper_core::evidence::{EVIDENCE_VERSION, Evidence, Known};
 use watchkeeper_core::identity::Entity;
-use watchkeeper_core::incident::{Incident, IncidentEvent, IncidentFilter, IncidentKey};
+use watchkeeper_core::incident::{Incident, IncidentEvent, IncidentFilter, IncidentKey, Silence};
 use watchkeeper_core::outbox::{Delivery, Due, OutboxRow, Outcome};
 use watchkeeper_core::port::{Durability, IncidentRecord, Ledger, LedgerError};
 use watchkeeper_core::unit::Unit;
@@ -154,6 +155,19 @@ fn incident(key: u64, opened_ms: i64) -> Incident {
             last_acknowledgement: Known::NotYet,
             time_zone: "Europe/Berlin".to_owned(),
         },
+    }
+}
+
+/// As it is before it has a number.
+fn silence(starts_ms: i64, ends_ms: i64) -> Silence {
+    Silence {
+        number: 0,
+        matcher: "rule == \"cpu-high\"".to_owned(),
+        author: "ada".to_owned(),
+        comment: "new disks".to_owned(),
+        created_ms: starts_ms,
+        starts_ms,
+        ends_ms,
     }
 }
 

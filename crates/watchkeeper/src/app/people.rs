@@ -2,16 +2,20 @@
 //! store itself.
 
 use anyhow::bail;
-use watchkeeper_core::Ticket;
 use watchkeeper_core::evidence::Acknowledgement;
-use watchkeeper_store::{Acknowledged, SqliteLedger};
+use watchkeeper_core::quantity::Span;
+use watchkeeper_core::{Silence, Ticket};
+use watchkeeper_notify::Matcher;
+use watchkeeper_store::{Acknowledged, SqliteLedger, Unsilenced};
 
-use crate::control::Acknowledge;
+use crate::control::{Acknowledge, NewSilence};
 
 /// Longest name of a person, characters.
 const LONGEST_NAME: usize = 100;
-/// Longest note, characters.
+/// Longest note or comment, characters.
 const LONGEST_NOTE: usize = 1_000;
+/// Longest silence: whoever needs a longer one means another rule.
+const LONGEST_SILENCE: Span = Span::from_secs(30 * 86_400);
 
 /// Writes down who takes which incidents on; `caller` is the user who asks. Answers under which name, and what became of
 /// each.
@@ -35,6 +39,45 @@ pub fn acknowledge(
     }
     let answers = ledger.acknowledge(&request.tickets, &acknowledgement)?;
     Ok((acknowledgement.by, request.tickets.iter().copied().zip(answers).collect()))
+}
+
+/// Writes down a silence; `caller` is the user who asks. Answers it as it is in force now.
+///
+/// # Errors
+/// It matches nothing that can be matched, is over or too long, or nobody says why; the disk refuses.
+pub fn silence(ledger: &mut SqliteLedger, request: &NewSilence, caller: &str) -> anyhow::Result<Silence> {
+    let now_ms = watchkeeper_collect::wall_clock_ms();
+    if let Err(problems) = Matcher::parse(&request.matcher) {
+        let sentences: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+        bail!("the condition cannot be understood: {}", sentences.join("; "));
+    }
+    if request.ends_ms <= now_ms {
+        bail!("the silence would be over before it begins");
+    }
+    if request.ends_ms - now_ms > LONGEST_SILENCE.ms() {
+        bail!(
+            "a silence lasts at most {LONGEST_SILENCE}; disable a rule that nobody wants to hear of ([rules] disable)"
+        );
+    }
+    let mut silence = Silence {
+        number: 0,
+        matcher: request.matcher.clone(),
+        author: words("name", request.by.as_deref().unwrap_or(caller), LONGEST_NAME)?,
+        comment: words("comment", &request.comment, LONGEST_NOTE)?,
+        created_ms: now_ms,
+        starts_ms: now_ms,
+        ends_ms: request.ends_ms,
+    };
+    silence.number = ledger.add_silence(&silence)?;
+    Ok(silence)
+}
+
+/// Ends a silence at once.
+///
+/// # Errors
+/// The disk refuses.
+pub fn unsilence(ledger: &mut SqliteLedger, number: i64) -> anyhow::Result<Unsilenced> {
+    Ok(ledger.end_silence(number, watchkeeper_collect::wall_clock_ms())?)
 }
 
 /// What a person wrote, without blanks around it.
@@ -81,5 +124,40 @@ mod tests {
         ] {
             assert_eq!(acknowledge(&mut ledger, &request, "ada").unwrap_err().to_string(), sentence);
         }
+    }
+
+    #[test]
+    fn silences_have_an_end_a_reason_and_a_condition() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state"), &StoreConfig::default()).unwrap();
+        let mut ledger = store.ledger().unwrap();
+        let now_ms = watchkeeper_collect::wall_clock_ms();
+        let good = NewSilence {
+            matcher: "rule == \"host-cpu\"".to_owned(),
+            ends_ms: now_ms + LONGEST_SILENCE.ms(),
+            comment: "new disks".to_owned(),
+            by: None,
+        };
+        let made = silence(&mut ledger, &good, "ada").unwrap();
+        assert_eq!((made.number, made.author.as_str(), made.ends_ms), (1, "ada", good.ends_ms));
+        for (request, sentence) in [
+            (NewSilence { comment: " ".to_owned(), ..good.clone() }, "the comment is empty"),
+            (NewSilence { by: Some(String::new()), ..good.clone() }, "the name is empty"),
+            (NewSilence { ends_ms: now_ms - 1, ..good.clone() }, "the silence would be over before it begins"),
+            (
+                NewSilence { ends_ms: good.ends_ms + 60_000, ..good.clone() },
+                "a silence lasts at most 30d; disable a rule that nobody wants to hear of ([rules] disable)",
+            ),
+            (
+                NewSilence { matcher: "rul == \"a\" && severity == \"bad\"".to_owned(), ..good.clone() },
+                "the condition cannot be understood: ",
+            ),
+        ] {
+            let error = silence(&mut ledger, &request, "ada").unwrap_err().to_string();
+            assert!(error.starts_with(sentence), "{error}");
+        }
+        assert_eq!(unsilence(&mut ledger, 1).unwrap(), Unsilenced::Done(0));
+        assert!(matches!(unsilence(&mut ledger, 1).unwrap(), Unsilenced::Over(_)));
+        assert_eq!(unsilence(&mut ledger, 2).unwrap(), Unsilenced::Unknown);
     }
 }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use watchkeeper_core::outbox::{Delivery, Due, OutboxId};
     use watchkeeper_core::port::{Durability, LoadedState, OutboxCounts};
-    use watchkeeper_core::{Alert, AlertState, Entity, Fingerprint};
+    use watchkeeper_core::{Alert, AlertState, Entity, Fingerprint, Silence};
 
     /// Refuses as told and notes what it was given.
     #[derive(Default)]
@@ -127,6 +127,12 @@ mod tests {
             unreachable!("the queue only commits")
         }
         fn finish(&mut self, _: OutboxId, _: &Delivery, _: Option<i64>) -> Result<(), LedgerError> {
+            unreachable!("the queue only commits")
+        }
+        fn silences(&mut self, _: i64) -> Result<Vec<Silence>, LedgerError> {
+            unreachable!("the queue only commits")
+        }
+        fn postpone(&mut self, _: OutboxId, _: i64) -> Result<(), LedgerError> {
             unreachable!("the queue only commits")
         }
         fn next_due(&mut self, _: &str) -> Result<Option<i64>, LedgerError> {

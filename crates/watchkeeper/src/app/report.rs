@@ -72,12 +72,15 @@ fn ask_store(store: &Arc<Store>, open: &Arc<AtomicUsize>) -> Option<(StoreHealth
     let (store, question) = (Arc::clone(store), Arc::clone(open));
     open.fetch_add(1, Ordering::Relaxed);
     let asked = std::thread::Builder::new().name("store-question".to_owned()).spawn(move || {
-        let counts = store.ledger().ok().and_then(|mut ledger| ledger.outbox_counts().ok());
-        let outbox = counts.map(|counts| OutboxReport {
+        let counts = store.ledger().ok().and_then(|mut ledger| {
+            Some((ledger.outbox_counts().ok()?, ledger.silences(watchkeeper_collect::wall_clock_ms()).ok()?))
+        });
+        let outbox = counts.map(|(counts, silences)| OutboxReport {
             pending: counts.pending,
             sent: counts.sent,
             dead: counts.dead,
             oldest_pending_ms: counts.oldest_pending_ms,
+            silences: silences.len() as u64,
         });
         // Nobody waits any more if it took too long.
         let _ = sender.send((store.health(), outbox));

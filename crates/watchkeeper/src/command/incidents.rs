@@ -1,6 +1,7 @@
 //! `watchkeeper incidents`: what happened, who did it, who was told.
 
 mod ack;
+mod silence;
 
 use std::fmt::Write as _;
 
@@ -27,6 +28,11 @@ pub enum IncidentsCommand {
     /// Take incidents on: who, until when, and a note; shown to everybody who looks at them
     #[command(after_help = ack::EXAMPLES)]
     Ack(ack::AckArgs),
+    /// No messages about some incidents for a while; they are opened and shown as ever
+    #[command(after_help = silence::EXAMPLES)]
+    Silence(silence::SilenceArgs),
+    /// End a silence; people are told of what is still open
+    Unsilence(silence::UnsilenceArgs),
 }
 
 /// Which are listed.
@@ -60,6 +66,8 @@ pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<
     let state_folder = paths::state_folder(&loaded.config.store)?;
     match command {
         IncidentsCommand::Ack(args) => return ack::ack(&loaded, &state_folder, &zone, args),
+        IncidentsCommand::Silence(args) => return silence::silence(&loaded, &state_folder, &zone, args),
+        IncidentsCommand::Unsilence(args) => return silence::unsilence(&loaded, &state_folder, &zone, args),
         IncidentsCommand::List(args) => {
             let reader = Reader::open(&state_folder)?;
             let filter = IncidentFilter { open: args.open, limit: Some(args.limit), ..IncidentFilter::default() };
@@ -67,7 +75,9 @@ pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<
             if args.json {
                 super::print_json(&records.iter().map(with_acknowledgements).collect::<Result<Vec<_>, _>>()?)?;
             } else {
-                super::print(&list(&records, watchkeeper_collect::wall_clock_ms(), &zone))?;
+                let now_ms = watchkeeper_collect::wall_clock_ms();
+                let silences = watchkeeper_store::silences(&state_folder, now_ms)?;
+                super::print(&(list(&records, now_ms, &zone) + &silence::notice(silences.len())))?;
             }
         }
         IncidentsCommand::Show(args) => {
@@ -80,7 +90,7 @@ pub fn incidents(global: &Global, command: &IncidentsCommand) -> anyhow::Result<
             if args.json {
                 super::print_json(&with_history(&record)?)?;
             } else {
-                super::print(&show(&record, &zone))?;
+                super::print(&show(&record, watchkeeper_collect::wall_clock_ms(), &zone))?;
             }
         }
     }
@@ -146,7 +156,7 @@ fn acknowledged_line(acknowledgement: &Acknowledgement, zone: &TimeZone) -> Stri
     format!("by {} {until}{note}", clean(&acknowledgement.by, 100))
 }
 
-fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
+fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
     let incident = &record.incident;
     let evidence = &incident.evidence;
     let ticket = incident.ticket.map_or("-".to_owned(), |ticket| ticket.to_string());
@@ -197,8 +207,10 @@ fn show(record: &IncidentRecord, zone: &TimeZone) -> String {
                 clean(&last.text, 200)
             )
         });
+        let waits = message.state == "pending" && message.due_ms > now_ms;
+        let waits = if waits { format!(", waits {}", ack::until(message.due_ms, zone)) } else { String::new() };
         let (channel, recipient) = (clean(&message.channel, 80), clean(&message.recipient, 200));
-        let _ = writeln!(text, "  {:8} {channel} -> {recipient} ({}){last}", message.state, message.event);
+        let _ = writeln!(text, "  {:8} {channel} -> {recipient} ({}){waits}{last}", message.state, message.event);
     }
     text
 }

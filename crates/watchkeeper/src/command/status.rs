@@ -158,7 +158,12 @@ fn running(report: &Report, zone: &TimeZone) -> String {
         line("", format!("{number}{} since {since}: {}", incident.severity, incident.text));
     }
     let messages = report.outbox.as_ref().map_or("unknown".to_owned(), |outbox| {
-        format!("{} sent, {} waiting, {} undeliverable", outbox.sent, outbox.pending, outbox.dead)
+        let silences = match outbox.silences {
+            0 => String::new(),
+            1 => "; 1 silence in force".to_owned(),
+            count => format!("; {count} silences in force"),
+        };
+        format!("{} sent, {} waiting, {} undeliverable{silences}", outbox.sent, outbox.pending, outbox.dead)
     });
     line("messages", messages);
     for (name, channel) in &report.channels {

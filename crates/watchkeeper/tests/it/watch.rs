@@ -10,7 +10,7 @@ use crate::program::Program;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A configuration with one rule that a burning process breaks and one recipient who is told.
-fn configuration(authority: &Authority, port: u16) -> String {
+pub fn configuration(authority: &Authority, port: u16) -> String {
     format!(
         r#"
 [host]

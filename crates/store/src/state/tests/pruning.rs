@@ -24,8 +24,11 @@ fn what_is_old_goes_and_what_waits_stays() {
     for (due, ts_ms) in claim(&mut world, 0).iter().zip([now_ms - 30 * DAY_MS - 1, now_ms - 30 * DAY_MS]) {
         world.ledger.finish(due.id, &delivery(ts_ms, Outcome::Sent), None).unwrap();
     }
+    for ends_ms in [old - 1, young] {
+        world.ledger.add_silence(&silence(1, ends_ms)).unwrap();
+    }
     let pruned = world.ledger.prune(now_ms).unwrap();
-    assert_eq!(pruned, crate::Pruned { incidents: 1, messages: 1, given_up: 1 });
+    assert_eq!(pruned, crate::Pruned { incidents: 1, messages: 1, given_up: 1, silences: 1 });
     let mut keys: Vec<_> = world.incidents().iter().map(|record| record.incident.key.0).collect();
     keys.sort_unstable();
     assert_eq!(keys, [2, 3, 4]);
