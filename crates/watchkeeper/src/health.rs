@@ -222,6 +222,8 @@ pub struct AnalystHealth {
     pub pending: u64,
     /// Alerts that fire.
     pub firing: u64,
+    /// Alerts that are clear, not yet for long enough.
+    pub recovering: u64,
     /// Incidents that are open, oldest first.
     pub incidents: Vec<OpenIncident>,
     /// Why alert state is only held in memory, if it is.

@@ -210,6 +210,7 @@ impl Analyst {
         health.rules = self.settings.rules.len() as u64;
         health.pending = counts.pending as u64;
         health.firing = counts.firing as u64;
+        health.recovering = counts.recovering as u64;
         health.dropped = dropped;
         health.lost = self.queue.lost();
         health.incidents = self.analyzer.open_incidents().into_iter().map(open_incident).collect();

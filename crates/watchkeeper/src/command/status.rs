@@ -151,7 +151,9 @@ fn running(report: &Report, zone: &TimeZone) -> String {
         line("recording", format!("{}: {ticks}, {}", clean(&recording.path, 300), bytes(recording.bytes)));
     }
     let analyst = &report.analyst;
-    line("alerts", format!("firing {}, pending {}; rules in force {}", analyst.firing, analyst.pending, analyst.rules));
+    let counts = [(analyst.firing, "firing"), (analyst.recovering, "recovering"), (analyst.pending, "pending")];
+    let counts = counts.map(|(count, state)| format!("{state} {count}")).join(", ");
+    line("alerts", format!("{counts}; rules in force {}", analyst.rules));
     for incident in &analyst.incidents {
         let number = incident.ticket.map_or(String::new(), |ticket| format!("#{ticket} "));
         let since = local_time(incident.opened_ms, zone);
@@ -313,7 +315,7 @@ mod tests {
         };
         report.channels.insert("mail".to_owned(), failing);
         report.channels.insert("other".to_owned(), ChannelReport::default());
-        report.outbox = Some(OutboxReport { pending: 2, sent: 1, ..OutboxReport::default() });
+        report.outbox = Some(OutboxReport { pending: 2, sent: 1, silences: 2, ..OutboxReport::default() });
         report.own = OwnUse { cpu_ms: Some(1_200), cores: Some(0.004), resident_bytes: Some(21 << 20) };
         report.troubles = troubles(&report);
         assert_eq!(with_level(&report).unwrap()["level"], "warning");
@@ -324,9 +326,9 @@ mod tests {
         looks         every 1.0 s through the `proc` tier; 300 taken, 0 late, last 2027-01-15 08:04:59
         no process    3.1 % of CPU belongs to no process in the log (short-lived processes)
         log           /state: 1.0 MiB, 5.0 GiB free
-        alerts        firing 1, pending 0; rules in force 4
+        alerts        firing 1, recovering 0, pending 0; rules in force 4
                       #7 critical since 2027-01-15 08:04:00: CPU above 90 %: yes (pid 4711) takes 49.8 % of this machine's CPU
-        messages      1 sent, 2 waiting, 0 undeliverable
+        messages      1 sent, 2 waiting, 0 undeliverable; 2 silences in force
                       mail: failing since 2027-01-15 08:04:30: connection\u{1b}refused
                       other: nothing sent yet
         own use       0.4 % of one core on average, 21.0 MiB resident
