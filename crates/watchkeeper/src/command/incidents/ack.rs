@@ -31,7 +31,7 @@ pub struct AckArgs {
     /// Who takes them on [default: the user who calls]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
-    /// Until when: 2h, 03:00, \"tomorrow 09:00\" or 2026-12-31T18:00 [default: until the incident is over]
+    /// Until when: 2h, 03:00, "tomorrow 09:00" or 2026-12-31T18:00 [default: until the incident is over]
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// What others should know

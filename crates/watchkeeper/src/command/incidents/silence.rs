@@ -26,8 +26,8 @@ Examples:
     --for 1d --comment \"tests of the week\"
   watchkeeper incidents silence --list
 
-Incidents are opened and shown as ever; only their messages wait. When a silence ends, people are told of what
-is still open.";
+Incidents are opened and shown as ever; only their messages wait. When a
+silence ends, people are told of what is still open.";
 
 /// Which, for how long, and why.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub struct SilenceArgs {
     /// For how long: 30m, 2h, at most 30d
     #[arg(long = "for", value_name = "LENGTH", conflicts_with = "until")]
     length: Option<String>,
-    /// Until when: 03:00, \"tomorrow 09:00\" or 2026-12-31T18:00
+    /// Until when: 03:00, "tomorrow 09:00" or 2026-12-31T18:00
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     /// Why, for those who miss the messages
@@ -170,7 +170,9 @@ fn matcher(args: &SilenceArgs) -> Result<String, String> {
         };
         parts.push(format!("labels.{name} == {}", quoted(value)));
     }
-    parts.extend(args.matcher.clone());
+    if let Some(own) = &args.matcher {
+        parts.push(if parts.is_empty() { own.clone() } else { format!("({own})") });
+    }
     if parts.is_empty() {
         return Err("which incidents? name them with --rule, --host, --entity, --severity, --label or --match; \
                     --list shows the silences in force"

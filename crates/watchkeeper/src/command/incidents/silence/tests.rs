@@ -27,7 +27,7 @@ fn options_become_one_condition() {
             &["--severity", "warning", "--host", "db1", "--label", "env=test", "--label", "team=a=b"],
             r#"host == "db1" && severity == "warning" && labels.env == "test" && labels.team == "a=b""#,
         ),
-        (&["--rule", "x", "--match", "host != 'db2'"], r#"rule == "x" && host != 'db2'"#),
+        (&["--rule", "x", "--match", "host != 'db2'"], r#"rule == "x" && (host != 'db2')"#),
     ] {
         let silence = asked(&[arguments, &["--for", "2h", "--comment", "why"]].concat()).unwrap();
         assert_eq!((silence.matcher.as_str(), silence.ends_ms), (expected, NOW_MS + 7_200_000));
