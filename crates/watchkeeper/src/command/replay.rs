@@ -48,9 +48,9 @@ Examples:
   watchkeeper replay night.zst --rules current     what those of today would have made of it
   watchkeeper replay night.zst --json              every change, for a program
 
-Nobody is told and nothing is stored. With the recorded rules the changes are those of the watch, byte
-for byte; where ticks are missing in the recording, that is said. The exit code is 1 for a file that is
-damaged or no recording; one whose end is cut is played as far as it goes.";
+Nobody is told and nothing is stored. With the recorded rules the changes are those of the watch,
+byte for byte; where ticks are missing in the recording, that is said. One whose end is cut is
+played as far as it goes. The exit code is 1 for a file that is damaged or no recording.";
 
 /// Plays a recording and prints what comes of it.
 pub fn replay(global: &Global, args: &ReplayArgs) -> anyhow::Result<u8> {
