@@ -20,11 +20,18 @@ fuzz_target!(|text: &str| {
     }
     match check(&expression, &CatalogueFields) {
         Ok(condition) => {
-            for value in [0.0, 1.0, -1.0, f64::MAX] {
-                let _ = condition.evaluate(Some(Value::Number(value)));
+            let count = condition.inputs().len();
+            assert!(count > 0, "a condition of nothing: {text:?}");
+            let mut values = vec![Some(Value::Number(0.0)); count];
+            for value in [Value::Number(0.0), Value::Number(1.0), Value::Number(f64::MAX), Value::Text("nginx")] {
+                for place in 0..count {
+                    values[place] = Some(value);
+                    let _ = condition.evaluate(&values);
+                    let _ = condition.evaluate_at_least(&values, &[true]);
+                }
             }
             for unknown in [None, Some(Value::Number(f64::NAN)), Some(Value::Number(f64::INFINITY))] {
-                assert_eq!(condition.evaluate(unknown), None, "unknown must stay unknown: {text:?}");
+                assert_eq!(condition.evaluate(&vec![unknown; count]), None, "unknown must stay unknown: {text:?}");
             }
         }
         Err(errors) => {

@@ -17,7 +17,8 @@ pub struct RuleConfig {
     /// What people read when it fires. Default: made from the condition. Example: `"CPU above 90 % for 5 minutes"`.
     #[serde(default)]
     pub title: Option<String>,
-    /// The condition: one comparison of a metric with a value, the value in the metric's unit. Required.
+    /// The condition, on metrics of the host and of one kind of entity, with values in their units: comparisons, `&&`,
+    /// `||`, `!`, arithmetic, `in`, `? :` and searches in text, see `docs/rules.md`. Required.
     /// Example: `'system.cpu.utilization > "90%"'`.
     pub when: String,
     /// How long the condition must hold before the rule fires, at least three collection intervals. Only time that was
@@ -25,9 +26,9 @@ pub struct RuleConfig {
     #[serde(default, rename = "for")]
     pub hold: Span,
     /// What must hold for an alert that fires to be over, so that a value that hovers at the threshold is one alert: a
-    /// comparison like `when`, of the same kind of entity, that never holds together with it. Default: the opposite of
-    /// `when` with the threshold moved back by 5 % of itself, e.g. `<= 85.5 %` for `> 90 %`; for words, and with `==`
-    /// and `!=`, the opposite of `when`. Example: `'system.cpu.utilization < "80%"'`.
+    /// condition like `when`, of the same kind of entity, that never holds together with it. Default: the opposite of
+    /// `when` with the threshold moved back by 5 % of itself, e.g. `<= 85.5 %` for `> 90 %`; for words, with `==` and
+    /// `!=`, and for more than one comparison, the opposite of `when`. Example: `'system.cpu.utilization < "80%"'`.
     #[serde(default)]
     pub clear: Option<String>,
     /// How long `clear` must hold before it is over. Only time that was looked at counts, and when `clear` does not hold

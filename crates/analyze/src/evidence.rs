@@ -15,6 +15,8 @@ use crate::watch::Tick;
 
 /// Longest foreign name in a title, in characters.
 const LONGEST_NAME: usize = 80;
+/// Longest condition in a title, in characters.
+const LONGEST_CONDITION: usize = 200;
 
 /// A tick seen by alerts that begin to fire in it; what several of them need is worked out once.
 pub(crate) struct Scene<'a> {
@@ -47,17 +49,19 @@ impl<'a> Scene<'a> {
         let listed: Vec<&Ranked> = first.iter().chain(others).take(TOP).collect();
         let top = listed.iter().map(|ranked| ranking.contributor(ranked, tick)).collect();
         let (not_attributed, changes) = (ranking.not_attributed, changes.clone());
+        let headline = rule.when.condition.headline();
         let culprit = listed.first().map(|ranked| (*ranked).clone());
         Evidence {
             version: EVIDENCE_VERSION,
             rule: rule.id.clone(),
-            condition: rule.condition.to_string(),
+            condition: rule.when.condition.to_string(),
             metric: rule.metric.name.to_owned(),
-            unit: rule.metric.unit,
+            // Without a number that is compared there is nothing to show in a unit.
+            unit: headline.and_then(|headline| headline.threshold.number()).map_or(Unit::Text, |_| rule.metric.unit),
             entity: alert.entity.clone(),
             // A condition on words has no number; 1 says that it holds.
             value: alert.value.unwrap_or(1.0),
-            threshold: rule.condition.threshold().number(),
+            threshold: headline.and_then(|headline| headline.threshold.number()),
             since_ms: alert.since_ms,
             fired_ms: tick.snapshot.at.ts_ms,
             ranked_by: Some(measure.ranked_by()),
@@ -77,7 +81,7 @@ impl<'a> Scene<'a> {
         Evidence {
             version: EVIDENCE_VERSION,
             rule: rule.id.clone(),
-            condition: rule.condition.to_string(),
+            condition: rule.when.condition.to_string(),
             metric: rule.metric.name.to_owned(),
             unit: Unit::Seconds,
             entity: alert.entity.clone(),
@@ -195,14 +199,16 @@ fn section(metric: &str) -> Option<Section> {
     sections.into_iter().find(|(beginning, _)| metric.starts_with(beginning)).map(|(_, section)| section)
 }
 
-/// A title for a rule that has none, e.g. `process.memory.usage above 2.0 GiB`.
+/// A title for a rule that has none, e.g. `process.memory.usage above 2.0 GiB`; the condition as it is written where no
+/// single comparison says it.
 fn made_title(rule: &Rule) -> String {
-    let condition = &rule.condition;
-    let threshold = match condition.threshold() {
+    let condition = &rule.when.condition;
+    let Some(headline) = condition.headline() else { return clean(&condition.to_string(), LONGEST_CONDITION) };
+    let threshold = match &headline.threshold {
         watchkeeper_expression::Threshold::Number(number) => rule.metric.unit.show(*number).to_string(),
         watchkeeper_expression::Threshold::Text(text) => format!("\"{}\"", clean(text, LONGEST_NAME)),
     };
-    format!("{} {} {threshold}", rule.metric.name, condition.comparison().words())
+    format!("{} {} {threshold}", rule.metric.name, headline.comparison.words())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod evidence;
 mod life;
 mod lineage;
 mod programs;
+mod question;
 mod ranking;
 mod ring;
 mod rule;
@@ -21,6 +22,7 @@ mod watch;
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;
+pub use question::Question;
 pub use rule::{Clear, Rule, compile, compile_shipped, effective};
 
 #[cfg(test)]

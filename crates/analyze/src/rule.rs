@@ -4,12 +4,13 @@ mod clear;
 
 use std::collections::BTreeMap;
 
-use watchkeeper_core::catalogue::{self, Metric};
+use watchkeeper_core::catalogue::Metric;
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{EntityKind, Problem, Severity, Unit};
-use watchkeeper_expression::{CatalogueFields, Condition};
+use watchkeeper_expression::CatalogueFields;
 
 use crate::config::{RuleConfig, RulesConfig};
+use crate::question::Question;
 pub use clear::Clear;
 
 /// Longest id of a rule in bytes.
@@ -27,8 +28,8 @@ pub struct Rule {
     /// What people read when it fires, if somebody wrote it.
     pub title: Option<String>,
     /// The condition.
-    pub condition: Condition,
-    /// The metric of the condition.
+    pub when: Question,
+    /// The metric that people are shown: of the comparison that the condition is about, or its first.
     pub metric: &'static Metric,
     /// What is watched one by one.
     pub each: EntityKind,
@@ -109,10 +110,10 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         }
         match parts(config) {
             Err(wrong) => of_rule.extend(wrong),
-            Ok(Parts { condition, metric, each, clear }) => compiled.push(Rule {
+            Ok(Parts { when, metric, each, clear }) => compiled.push(Rule {
                 id: config.id.clone(),
                 title: config.title.clone(),
-                condition,
+                when,
                 metric,
                 each,
                 hold_ms: if too_short { shortest_ms } else { asked_ms },
@@ -139,7 +140,7 @@ fn too_short_problem(hold: Span, shortest_ms: i64, interval_ms: i64) -> Problem 
 
 /// What a rule is made of.
 pub(crate) struct Parts {
-    condition: Condition,
+    when: Question,
     metric: &'static Metric,
     each: EntityKind,
     clear: Clear,
@@ -157,29 +158,33 @@ pub(crate) fn parts(config: &RuleConfig) -> Result<Parts, Vec<Problem>> {
             None
         }
     };
-    let condition = watchkeeper_expression::compile(&config.when, &CatalogueFields, "when");
-    let checked = condition.map(|condition| (catalogue::metric(condition.field()), condition));
-    match checked {
+    match question(&config.when, "when") {
         Err(wrong) => problems.extend(wrong),
-        Ok((None, condition)) => {
-            problems.push(Problem::new("when", format!("there is no metric `{}`", condition.field())));
-        }
-        Ok((Some(metric), condition)) => match each(metric, asked) {
+        Ok((when, metric)) => match each(&when, asked) {
             Err(problem) => problems.push(problem),
             Ok(each) => {
                 let clear = match config.clear.as_deref() {
-                    None => Ok(Clear::made(&condition)),
-                    Some(text) => Clear::read(text, &condition, each),
+                    None => Ok(Clear::made(&when.condition)),
+                    Some(text) => Clear::read(text, &when, each),
                 };
                 match clear {
                     Err(wrong) => problems.extend(wrong),
-                    Ok(clear) if problems.is_empty() => return Ok(Parts { condition, metric, each, clear }),
+                    Ok(clear) if problems.is_empty() => return Ok(Parts { when, metric, each, clear }),
                     Ok(_) => {}
                 }
             }
         },
     }
     Err(problems)
+}
+
+/// A condition with its metrics, and the one of them that people are shown.
+fn question(text: &str, key_path: &str) -> Result<(Question, &'static Metric), Vec<Problem>> {
+    let condition = watchkeeper_expression::compile(text, &CatalogueFields, key_path)?;
+    let question = Question::new(condition);
+    question
+        .and_then(|question| Some((question.metric()?, question)).map(|(metric, question)| (question, metric)))
+        .ok_or_else(|| vec![Problem::new(key_path, "the condition looks at something that is no metric")])
 }
 
 fn id_problems(id: &str) -> Vec<Problem> {
@@ -240,20 +245,19 @@ fn kind(word: &str) -> Result<EntityKind, Problem> {
     })
 }
 
-fn each(metric: &'static Metric, asked: Option<EntityKind>) -> Result<EntityKind, Problem> {
-    let own = metric.entity_kind();
-    let (name, own_word) = (metric.name, own.word());
+fn each(when: &Question, asked: Option<EntityKind>) -> Result<EntityKind, Problem> {
+    let own = when.own();
+    let (name, own_word) = (when.name(), own.word());
     match asked {
         None => Ok(own),
         Some(kind) if kind == own => Ok(own),
-        Some(EntityKind::Program) if own == EntityKind::Process => {
-            if is_additive(metric) {
-                Ok(EntityKind::Program)
-            } else {
+        Some(EntityKind::Program) if own == EntityKind::Process => match not_additive(when) {
+            None => Ok(EntityKind::Program),
+            Some(name) => {
                 Err(Problem::new("each", format!("`{name}` cannot be added up over the processes of a program"))
                     .help("write each = \"process\""))
             }
-        }
+        },
         Some(kind) => {
             let message = format!("`{name}` belongs to {}, not to {}", with_article(own), with_article(kind));
             let problem = Problem::new("each", message);
@@ -266,9 +270,11 @@ fn each(metric: &'static Metric, asked: Option<EntityKind>) -> Result<EntityKind
     }
 }
 
-/// Whether a metric of processes can be added up: their ages and words are not those of a program.
-fn is_additive(metric: &Metric) -> bool {
-    !matches!(metric.unit, Unit::Text | Unit::Seconds)
+/// The first metric of processes that cannot be added up: their ages and words are not those of a program.
+fn not_additive(question: &Question) -> Option<&'static str> {
+    let of_processes = |metric: &&&Metric| metric.entity_kind() == EntityKind::Process;
+    let mut own = question.metrics.iter().filter(of_processes);
+    own.find(|metric| matches!(metric.unit, Unit::Text | Unit::Seconds)).map(|metric| metric.name)
 }
 
 fn with_article(kind: EntityKind) -> String {

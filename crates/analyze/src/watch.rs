@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use watchkeeper_core::catalogue::{self, EntityRef, Value};
+use watchkeeper_core::catalogue::{self, EntityRef};
 use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Alert, AlertState, Entity, EntityKind, Fingerprint, HostId, Snapshot};
-use watchkeeper_expression::Comparison;
 
 use crate::life::{Life, Sight, Turn, Waits, rule_without_data};
-use crate::programs::{Programs, Sum};
+use crate::programs::Programs;
+use crate::question::Asking;
 use crate::rule::Rule;
 
 /// What goes on is said to have no data after so long, or three intervals if that is longer.
@@ -166,34 +166,27 @@ impl Watched {
             dropped_ms: tick.dropped_ms(),
         };
         let listed = tick.listed.get(&self.rule.each).and_then(Option::as_deref);
+        let Self { rule, lives, over } = self;
+        let is_program = rule.each == EntityKind::Program;
+        let asking = |question| {
+            if is_program { Asking::of_programs(question, tick) } else { Asking::of_entities(question, tick.snapshot) }
+        };
+        let mut when = asking(&rule.when);
         // What is over needs no answer whether it is.
-        let other = self.rule.clear.other().filter(|_| !self.lives.is_empty());
-        if self.rule.each == EntityKind::Program {
-            let sums = |metric| tick.programs.sums(metric, tick.snapshot, tick.ended);
-            let (own, other) = (listed.map(|_| sums(self.rule.metric)).unwrap_or_default(), other.map(sums));
-            for (index, ((entity, _), sum)) in listed.unwrap_or_default().iter().zip(own).enumerate() {
-                let Rule { condition, clear, .. } = &self.rule;
-                let verdict = judge(sum, condition.comparison(), |value| condition.evaluate(value));
-                let of_clear = other.as_ref().map_or(sum, |other| other[index]);
-                let clear = judge(of_clear, clear.comparison(), |value| clear.evaluate(value));
-                let value = verdict.map(|_| sum.known);
-                self.look(host, entity, Sight { verdict, clear, value, ..unknown }, tick.number, out);
-            }
-        } else {
-            for (entity, reference) in listed.unwrap_or_default() {
-                let value = self.rule.metric.value(tick.snapshot, *reference);
-                let verdict = self.rule.condition.evaluate(value);
-                if verdict == Some(true) || !self.lives.is_empty() {
-                    let of_clear = other.map_or(value, |other| other.value(tick.snapshot, *reference));
-                    let clear = self.rule.clear.evaluate(of_clear);
-                    let value = value.and_then(Value::number);
-                    self.look(host, entity, Sight { verdict, clear, value, ..unknown }, tick.number, out);
-                }
+        let mut written = rule.clear.written().filter(|_| !lives.is_empty()).map(asking);
+        for (place, (entity, reference)) in listed.unwrap_or_default().iter().enumerate() {
+            let found = when.look(place, *reference);
+            if found.verdict == Some(true) || !lives.is_empty() {
+                let clear = rule.clear.verdict(found, written.as_mut().map(|asking| asking.look(place, *reference)));
+                // Part of a sum is no value to show.
+                let value = found.value.filter(|_| !is_program || found.verdict.is_some());
+                let sight = Sight { verdict: found.verdict, clear, value, ..unknown };
+                look(rule, (&mut *lives, &mut *over), host, entity, sight, tick.number, out);
             }
         }
-        let waits = self.waits();
-        let no_data_ms = NO_DATA_MS.max(self.rule.interval_ms.saturating_mul(3));
-        self.lives.retain(|_, life| {
+        let waits = waits(rule);
+        let no_data_ms = NO_DATA_MS.max(rule.interval_ms.saturating_mul(3));
+        lives.retain(|_, life| {
             if life.shown != tick.number {
                 let turn = if listed.is_some() { life.gone(unknown.at_ms) } else { life.look(unknown, waits) };
                 tell(turn, life, out);
@@ -202,49 +195,56 @@ impl Watched {
             life.goes_on()
         });
     }
+}
 
-    fn look(&mut self, host: HostId, entity: &Entity, sight: Sight, number: u64, out: &mut Vec<(Turn, Alert)>) {
-        let waits = self.waits();
-        if let Some(life) = self.lives.get_mut(entity) {
-            let mut turn = life.look(sight, waits);
-            life.shown = number;
-            match turn {
-                Turn::Fired => turn = flapped(&self.over, life, sight.at_ms),
-                Turn::Resolved => remember(&mut self.over, entity, sight.at_ms),
-                _ => {}
-            }
-            tell(turn, life, out);
-        } else if sight.verdict == Some(true) {
-            let (mut life, mut turn) = Life::begin(self.named(host, entity), sight, waits);
-            life.shown = number;
-            if turn == Turn::Fired {
-                turn = flapped(&self.over, &mut life, sight.at_ms);
-            }
-            tell(turn, &life, out);
-            self.lives.insert(entity.clone(), life);
+fn look(
+    rule: &Rule,
+    (lives, over): (&mut BTreeMap<Entity, Life>, &mut BTreeMap<Entity, Vec<i64>>),
+    host: HostId,
+    entity: &Entity,
+    sight: Sight,
+    number: u64,
+    out: &mut Vec<(Turn, Alert)>,
+) {
+    if let Some(life) = lives.get_mut(entity) {
+        let mut turn = life.look(sight, waits(rule));
+        life.shown = number;
+        match turn {
+            Turn::Fired => turn = flapped(over, life, sight.at_ms),
+            Turn::Resolved => remember(over, entity, sight.at_ms),
+            _ => {}
         }
-    }
-
-    fn waits(&self) -> Waits {
-        Waits { hold_ms: self.rule.hold_ms, keep_ms: self.rule.keep_ms }
-    }
-
-    /// A new alert on an entity, not yet alive.
-    fn named(&self, host: HostId, entity: &Entity) -> Alert {
-        Alert {
-            fingerprint: Fingerprint::of(host, &self.rule.id, entity),
-            rule: self.rule.id.clone(),
-            metric: self.rule.metric.name.to_owned(),
-            entity: entity.clone(),
-            state: AlertState::Inactive,
-            since_ms: 0,
-            observed_ms: 0,
-            fired_ms: None,
-            ended_ms: None,
-            value: None,
-            seen_ms: 0,
-            incident: None,
+        tell(turn, life, out);
+    } else if sight.verdict == Some(true) {
+        let (mut life, mut turn) = Life::begin(named(rule, host, entity), sight, waits(rule));
+        life.shown = number;
+        if turn == Turn::Fired {
+            turn = flapped(over, &mut life, sight.at_ms);
         }
+        tell(turn, &life, out);
+        lives.insert(entity.clone(), life);
+    }
+}
+
+fn waits(rule: &Rule) -> Waits {
+    Waits { hold_ms: rule.hold_ms, keep_ms: rule.keep_ms }
+}
+
+/// A new alert on an entity, not yet alive.
+fn named(rule: &Rule, host: HostId, entity: &Entity) -> Alert {
+    Alert {
+        fingerprint: Fingerprint::of(host, &rule.id, entity),
+        rule: rule.id.clone(),
+        metric: rule.metric.name.to_owned(),
+        entity: entity.clone(),
+        state: AlertState::Inactive,
+        since_ms: 0,
+        observed_ms: 0,
+        fired_ms: None,
+        ended_ms: None,
+        value: None,
+        seen_ms: 0,
+        incident: None,
     }
 }
 
@@ -272,18 +272,4 @@ fn tell(turn: Turn, life: &Life, out: &mut Vec<(Turn, Alert)>) {
     if turn != Turn::Still {
         out.push((turn, life.alert.clone()));
     }
-}
-
-/// What a sum says when part of it is unknown: the real sum is as large or larger.
-fn judge(sum: Sum, comparison: Comparison, evaluate: impl FnOnce(Option<Value<'_>>) -> Option<bool>) -> Option<bool> {
-    if sum.counted == 0 {
-        return None;
-    }
-    let verdict = evaluate(Some(Value::Number(sum.known)));
-    let settled = match comparison {
-        Comparison::Greater | Comparison::GreaterOrEqual => verdict == Some(true),
-        Comparison::Less | Comparison::LessOrEqual => verdict == Some(false),
-        Comparison::Equal | Comparison::NotEqual => false,
-    };
-    verdict.filter(|_| settled || !sum.incomplete)
 }

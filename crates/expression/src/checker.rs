@@ -1,30 +1,41 @@
 //! Trees to conditions: names, types, units and limits.
 
+mod arithmetic;
+mod comparison;
+mod names;
+mod search;
+
 use std::ops::Range;
 
-use watchkeeper_core::{Problem, Unit};
+use watchkeeper_core::{EntityKind, Problem, Unit};
 
-use crate::condition::{Comparison, Condition, Threshold};
+use crate::condition::{Condition, Headline, Input, Threshold};
 use crate::error::ExpressionError;
 use crate::field::{Field, Fields};
-use crate::literal::{self, Unfit};
+use crate::measure::Measure;
 use crate::parser::parse;
-use crate::syntax::{Expression, Literal, Node, Syntax, Unary};
+use crate::program::{Amount, Place, Program, Truth, Words};
+use crate::syntax::{Binary, Expression, Literal, Node, Syntax, Unary};
 
 /// Checks an expression against the fields that exist.
 ///
 /// # Errors
 /// All mistakes, in the order of the text.
 pub fn check(expression: &Expression, fields: &dyn Fields) -> Result<Condition, Vec<ExpressionError>> {
-    let unknown = unknown_names(&expression.root, fields);
-    match comparison(&expression.root) {
-        _ if !unknown.is_empty() => Err(unknown),
-        Ok(parts) => parts.condition(&expression.text, fields).map_err(|error| vec![error]),
-        Err((range, found)) => {
-            let message = format!("a condition is one comparison of a field with a value; this is {found}");
-            Err(vec![ExpressionError::new(range, message).help(format!("write it like {}", fields.example()))])
-        }
+    let mut checker = Checker::new(fields);
+    let root = checker.truth(&expression.root);
+    if root.is_none() || !checker.errors.is_empty() {
+        checker.errors.sort_by_key(|error| error.range.start);
+        return Err(checker.errors);
     }
+    let entity = checker.entity();
+    Ok(Condition {
+        text: expression.text.clone(),
+        headline: checker.headline(entity),
+        inputs: checker.inputs,
+        entity,
+        program: checker.program,
+    })
 }
 
 /// Parses and checks a text; mistakes are reported at `key_path`.
@@ -36,204 +47,259 @@ pub fn compile(text: &str, fields: &dyn Fields, key_path: &str) -> Result<Condit
     check(&expression, fields).map_err(|errors| errors.into_iter().map(|error| error.problem(key_path)).collect())
 }
 
-/// A comparison of a name with a literal, the name on the left.
-struct Parts<'a> {
-    name: &'a str,
-    name_range: &'a Range<usize>,
-    comparison: Comparison,
-    comparison_range: &'a Range<usize>,
-    value: &'a Syntax,
+/// What came of a part of the tree.
+enum Part {
+    /// A condition.
+    Truth(Place),
+    /// A number of which it is known what it measures.
+    Number { step: Amount, measure: Measure },
+    /// Text.
+    Words(Words),
+    /// A value as it is written: what it means depends on what it meets.
+    Loose(Loose),
 }
 
-/// The one shape that is accepted; otherwise the place of what is not, and what it is.
-fn comparison(root: &Syntax) -> Result<Parts<'_>, (Range<usize>, String)> {
-    let Node::Binary { operator, operator_range, left, right } = &root.node else {
-        return Err((root.range.clone(), described(root)));
-    };
-    let Some(comparison) = Comparison::from_operator(*operator) else {
-        return Err((operator_range.clone(), format!("`{}`", operator.symbol())));
-    };
-    let parts = |name, name_range, comparison, value| Parts {
-        name,
-        name_range,
-        comparison,
-        comparison_range: operator_range,
-        value,
-    };
-    match (&left.node, &right.node) {
-        (Node::Name(name), _) if is_value(right) => Ok(parts(name, &left.range, comparison, right)),
-        (_, Node::Name(name)) if is_value(left) => Ok(parts(name, &right.range, comparison.flipped(), left)),
-        (Node::Name(_), Node::Name(_)) => Err((root.range.clone(), "a comparison of two fields".to_owned())),
-        (Node::Name(_), _) => Err((right.range.clone(), described(right))),
-        _ if is_value(left) && is_value(right) => Err((root.range.clone(), "a comparison of two values".to_owned())),
-        (_, Node::Name(_)) => Err((left.range.clone(), described(left))),
-        _ if is_value(left) => Err((right.range.clone(), described(right))),
-        _ => Err((left.range.clone(), described(left))),
-    }
+/// A value that has met no field yet.
+enum Loose {
+    Number(f64),
+    Text(String),
+    Truth(bool),
+    Choice { condition: Place, yes: Box<Loose>, no: Box<Loose> },
 }
 
-/// A literal, or a number with a sign.
-fn is_value(syntax: &Syntax) -> bool {
-    match &syntax.node {
-        Node::Literal(_) => true,
-        _ => number(syntax).is_some(),
-    }
+/// The tree so far. A part that is wrong is `None`, with its mistake in `errors`, so that no mistake is told twice.
+struct Checker<'a> {
+    fields: &'a dyn Fields,
+    errors: Vec<ExpressionError>,
+    inputs: Vec<Input>,
+    /// What is known of the inputs, in their order.
+    details: Vec<Field>,
+    /// The first field that is not the host's, by its index.
+    own: Option<(EntityKind, usize)>,
+    /// Comparisons of a field with a value, in the order of the text.
+    headlines: Vec<Headline>,
+    /// Whether an odd number of `!` stands around the part at hand.
+    negated: bool,
+    program: Program,
 }
 
-/// A number, with or without a sign.
-fn number(syntax: &Syntax) -> Option<f64> {
-    match &syntax.node {
-        Node::Literal(Literal::Number(number)) => Some(*number),
-        Node::Unary { operator: Unary::Negate, operand } => match operand.node {
-            Node::Literal(Literal::Number(number)) => Some(-number),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn described(syntax: &Syntax) -> String {
-    match &syntax.node {
-        Node::Literal(_) => "a value alone".to_owned(),
-        Node::Name(_) => "a field alone".to_owned(),
-        Node::List(_) => "a list".to_owned(),
-        Node::Unary { operator, .. } => format!("`{}`", operator.symbol()),
-        Node::Binary { operator, .. } => format!("`{}`", operator.symbol()),
-        Node::Conditional { .. } => "`? :`".to_owned(),
-        Node::Call { function, .. } => format!("a call of `{}`", function.text),
-        Node::Method { method, .. } => format!("a call of `{}`", method.text),
-    }
-}
-
-impl Parts<'_> {
-    fn condition(&self, text: &str, fields: &dyn Fields) -> Result<Condition, ExpressionError> {
-        let Some(field) = fields.field(self.name) else {
-            return Err(unknown_name(self.name, self.name_range, fields));
-        };
-        let threshold = if field.unit == Unit::Text { self.text(&field)? } else { self.number(&field)? };
-        Ok(Condition {
-            text: text.to_owned(),
-            field: self.name.to_owned(),
-            unit: field.unit,
-            entity: field.entity,
-            comparison: self.comparison,
-            threshold,
-        })
-    }
-
-    fn text(&self, field: &Field) -> Result<Threshold, ExpressionError> {
-        let name = self.name;
-        let Node::Literal(Literal::Text(text)) = &self.value.node else {
-            return Err(ExpressionError::new(
-                self.value.range.clone(),
-                format!("`{name}` is text; `{}` is not", self.value),
-            )
-            .help(format!("write \"{}\"", self.value)));
-        };
-        if !matches!(self.comparison, Comparison::Equal | Comparison::NotEqual) {
-            let message = format!("`{name}` is text; it can be compared with `==` and `!=` only");
-            return Err(ExpressionError::new(self.comparison_range.clone(), message));
+impl<'a> Checker<'a> {
+    fn new(fields: &'a dyn Fields) -> Self {
+        Self {
+            fields,
+            errors: Vec::new(),
+            inputs: Vec::new(),
+            details: Vec::new(),
+            own: None,
+            headlines: Vec::new(),
+            negated: false,
+            program: Program::default(),
         }
-        if !field.words.is_empty() && !field.words.contains(&text.as_str()) {
-            let shown = watchkeeper_core::text::clean(text, 40);
-            return Err(ExpressionError::new(self.value.range.clone(), format!("`{name}` is never \"{shown}\""))
-                .help(format!("it is one of {}", field.words.join(", "))));
-        }
-        Ok(Threshold::Text(text.clone()))
     }
 
-    fn number(&self, field: &Field) -> Result<Threshold, ExpressionError> {
-        let unfit = |unfit: Unfit| ExpressionError::new(self.value.range.clone(), unfit.message).help(unfit.help);
-        let value = match (number(self.value), &self.value.node) {
-            (Some(number), _) => literal::number(self.name, field.unit, number),
-            (None, Node::Literal(Literal::Text(text))) => literal::quantity(self.name, field.unit, text),
-            _ => {
-                let message = format!("`{}` is a number; `{}` is not", self.name, self.value);
-                return Err(ExpressionError::new(self.value.range.clone(), message));
+    /// Remembers a mistake.
+    fn wrong<T>(&mut self, error: ExpressionError) -> Option<T> {
+        self.errors.push(error);
+        None
+    }
+
+    /// A part that has to be a condition.
+    fn truth(&mut self, syntax: &Syntax) -> Option<Place> {
+        let what = match self.part(syntax)? {
+            Part::Truth(place) => return Some(place),
+            Part::Loose(Loose::Truth(_)) => {
+                let message = format!("`{}` is always the same; a condition needs a field", shown(syntax));
+                return self.wrong(ExpressionError::new(syntax.range.clone(), message).help("leave it out"));
+            }
+            Part::Number { .. } | Part::Loose(Loose::Number(_)) => "a number",
+            Part::Words(_) | Part::Loose(Loose::Text(_)) => "text",
+            Part::Loose(Loose::Choice { .. }) => "a value",
+        };
+        let message = format!("`{}` is {what}, not a condition", shown(syntax));
+        let help = format!("compare it, such as {}", self.fields.example());
+        self.wrong(ExpressionError::new(syntax.range.clone(), message).help(help))
+    }
+
+    /// Any part. The height of a tree is bounded by the parser.
+    fn part(&mut self, syntax: &Syntax) -> Option<Part> {
+        match &syntax.node {
+            Node::Literal(Literal::Number(number)) => Some(Part::Loose(Loose::Number(*number))),
+            Node::Literal(Literal::Text(text)) => Some(Part::Loose(Loose::Text(text.clone()))),
+            Node::Literal(Literal::Boolean(truth)) => Some(Part::Loose(Loose::Truth(*truth))),
+            Node::Name(name) => self.field(name, &syntax.range),
+            Node::List(_) => {
+                let message = "a list can only stand after `in`";
+                self.wrong(ExpressionError::new(syntax.range.clone(), message))
+            }
+            Node::Unary { operator: Unary::Not, operand } => {
+                self.negated = !self.negated;
+                let operand = self.truth(operand);
+                self.negated = !self.negated;
+                Some(self.step(Truth::Not(operand?)))
+            }
+            Node::Unary { operator: Unary::Negate, operand } => self.negate(operand),
+            Node::Binary { operator, operator_range, left, right } => match operator {
+                Binary::And | Binary::Or => {
+                    let (left, right) = (self.truth(left), self.truth(right));
+                    let join = if *operator == Binary::And { Truth::And } else { Truth::Or };
+                    Some(self.step(join(left?, right?)))
+                }
+                Binary::In => self.among(left, right),
+                Binary::Add | Binary::Subtract | Binary::Multiply | Binary::Divide => {
+                    self.arithmetic(syntax, *operator, left, right)
+                }
+                _ => self.comparison(syntax, *operator, operator_range, left, right),
+            },
+            Node::Conditional { condition, yes, no } => self.choice(syntax, condition, yes, no),
+            Node::Method { target, method, arguments } => self.method(target, method, arguments),
+            Node::Call { function, arguments } => {
+                // What is wrong inside is told as well.
+                for argument in arguments {
+                    self.part(argument);
+                }
+                let message = format!("there is no function `{}`", function.text);
+                let error = ExpressionError::new(function.range.clone(), message);
+                let method = search::METHODS.iter().find(|method| **method == function.text);
+                self.wrong(match method {
+                    Some(method) => error.help(format!("write it behind the text: `field.{method}(\"...\")`")),
+                    None => error,
+                })
             }
         }
-        .map_err(unfit)?;
-        self.within_bounds(field, value)?;
-        Ok(Threshold::Number(value))
     }
 
-    /// Refuses a comparison whose answer the limits of the field already give.
-    fn within_bounds(&self, field: &Field, threshold: f64) -> Result<(), ExpressionError> {
-        let least = field.bounds.least.unwrap_or(f64::NEG_INFINITY);
-        let most = field.bounds.most.unwrap_or(f64::INFINITY);
-        let (never, always) = match self.comparison {
-            Comparison::Equal => (threshold < least || threshold > most, false),
-            Comparison::NotEqual => (false, threshold < least || threshold > most),
-            Comparison::Less => (threshold <= least, threshold > most),
-            Comparison::LessOrEqual => (threshold < least, threshold >= most),
-            Comparison::Greater => (threshold >= most, threshold < least),
-            Comparison::GreaterOrEqual => (threshold > most, threshold <= least),
+    /// `condition ? yes : no`
+    fn choice(&mut self, syntax: &Syntax, condition: &Syntax, yes: &Syntax, no: &Syntax) -> Option<Part> {
+        let place = self.truth(condition);
+        let parts = (self.part(yes), self.part(no));
+        let (condition, first, second) = (place?, parts.0?, parts.1?);
+        match (first, second) {
+            (Part::Loose(Loose::Truth(first)), Part::Loose(Loose::Truth(second))) if first == second => {
+                let message = format!("this is always {first}");
+                self.wrong(ExpressionError::new(syntax.range.clone(), message).help("leave it out"))
+            }
+            (
+                first @ (Part::Truth(_) | Part::Loose(Loose::Truth(_))),
+                second @ (Part::Truth(_) | Part::Loose(Loose::Truth(_))),
+            ) => {
+                let (yes, no) = (self.settled_truth(&first)?, self.settled_truth(&second)?);
+                Some(self.step(Truth::Choice { condition, yes, no }))
+            }
+            (Part::Number { step: first, measure: one }, Part::Number { step: second, measure: other }) => {
+                let Some(measure) = one.common(other) else {
+                    return self.unfit(syntax, (yes, one), (no, other), "take the place of each other");
+                };
+                Some(self.chosen_number(condition, first, second, measure))
+            }
+            (Part::Number { step, measure }, Part::Loose(loose)) => {
+                let other = self.settle(no, loose, measure, yes)?;
+                Some(self.chosen_number(condition, step, other, measure))
+            }
+            (Part::Loose(loose), Part::Number { step, measure }) => {
+                let other = self.settle(yes, loose, measure, no)?;
+                Some(self.chosen_number(condition, other, step, measure))
+            }
+            (first @ Part::Words(_), second) | (first, second @ Part::Words(_)) => {
+                let (first, second) = (self.words(yes, first), self.words(no, second));
+                let (yes, no) = (self.program.words(first?), self.program.words(second?));
+                Some(Part::Words(Words::Choice { condition, yes, no }))
+            }
+            (Part::Loose(first), Part::Loose(second))
+                if !matches!((&first, &second), (Loose::Truth(_), _) | (_, Loose::Truth(_))) =>
+            {
+                Some(Part::Loose(Loose::Choice { condition, yes: Box::new(first), no: Box::new(second) }))
+            }
+            _ => {
+                let message = format!("`{}` and `{}` cannot take the place of each other", shown(yes), shown(no));
+                let help = "both sides of `:` are conditions, or both are values";
+                self.wrong(ExpressionError::new(syntax.range.clone(), message).help(help))
+            }
+        }
+    }
+
+    fn settled_truth(&mut self, part: &Part) -> Option<Place> {
+        match part {
+            Part::Truth(place) => Some(*place),
+            Part::Loose(Loose::Truth(truth)) => Some(self.program.truth(Truth::Constant(*truth))),
+            _ => None,
+        }
+    }
+
+    fn chosen_number(&mut self, condition: Place, yes: Amount, no: Amount, measure: Measure) -> Part {
+        let (yes, no) = (self.program.amount(yes), self.program.amount(no));
+        Part::Number { step: Amount::Choice { condition, yes, no }, measure }
+    }
+
+    fn step(&mut self, step: Truth) -> Part {
+        Part::Truth(self.program.truth(step))
+    }
+
+    fn unfit<T>(
+        &mut self,
+        syntax: &Syntax,
+        (left, one): (&Syntax, Measure),
+        (right, other): (&Syntax, Measure),
+        what: &str,
+    ) -> Option<T> {
+        let (left, right, one, other) = (shown(left), shown(right), one.words(), other.words());
+        let message = format!("`{left}` is {one}, `{right}` is {other}; they cannot {what}");
+        self.wrong(ExpressionError::new(syntax.range.clone(), message))
+    }
+
+    /// The kind of entity of the whole condition.
+    fn entity(&self) -> Option<EntityKind> {
+        self.own.map(|(kind, _)| kind).or_else(|| self.inputs.iter().find_map(|input| input.entity))
+    }
+
+    /// The comparison to show: of the condition's own entity before others, of a number before words.
+    fn headline(&self, entity: Option<EntityKind>) -> Option<Headline> {
+        let rank = |headline: &&Headline| {
+            let is_own = self.inputs.get(headline.input).is_some_and(|input| input.entity == entity);
+            (!is_own, matches!(headline.threshold, Threshold::Text(_)))
         };
-        let how_often = match (never, always) {
-            (false, false) => return Ok(()),
-            (true, _) => "never",
-            (_, true) => "always",
+        self.headlines.iter().min_by_key(rank).cloned()
+    }
+
+    fn field(&mut self, name: &str, range: &Range<usize>) -> Option<Part> {
+        let Some(field) = self.fields.field(name) else {
+            let error = names::unknown_name(name, range, self.fields);
+            return self.wrong(error);
         };
         let unit = field.unit;
-        let (name, words, shown) = (self.name, self.comparison.words(), unit.show(threshold));
-        let error = ExpressionError::new(self.value.range.clone(), format!("`{name}` is {how_often} {words} {shown}"));
-        let shown = |limit: Option<f64>| limit.map(|limit| unit.show(limit).to_string());
-        Err(match (shown(field.bounds.least), shown(field.bounds.most)) {
-            (Some(least), Some(most)) => error.help(format!("it is between {least} and {most}")),
-            (Some(least), None) => error.help(format!("it is never below {least}")),
-            (None, Some(most)) => error.help(format!("it is never above {most}")),
-            (None, None) => error,
+        let index = match self.inputs.iter().position(|input| input.name == name) {
+            Some(index) => index,
+            None => self.input(name, range, field),
+        };
+        let place = index as Place;
+        Some(if unit == Unit::Text {
+            Part::Words(Words::Input(place))
+        } else {
+            Part::Number { step: Amount::Input(place), measure: Measure::Of(unit) }
         })
     }
-}
 
-/// An error for each name in the tree that no field has. The height of a tree is bounded by the parser.
-fn unknown_names(syntax: &Syntax, fields: &dyn Fields) -> Vec<ExpressionError> {
-    match &syntax.node {
-        Node::Name(name) if fields.field(name).is_none() => vec![unknown_name(name, &syntax.range, fields)],
-        Node::Literal(_) | Node::Name(_) => Vec::new(),
-        Node::List(items) | Node::Call { arguments: items, .. } => all_unknown(items, fields),
-        Node::Unary { operand, .. } => unknown_names(operand, fields),
-        Node::Binary { left, right, .. } => {
-            let mut errors = unknown_names(left, fields);
-            errors.extend(unknown_names(right, fields));
-            errors
+    /// A field that is met for the first time.
+    fn input(&mut self, name: &str, range: &Range<usize>, field: Field) -> usize {
+        let index = self.inputs.len();
+        match (field.entity.filter(|kind| *kind != EntityKind::Host), self.own) {
+            (Some(kind), None) => self.own = Some((kind, index)),
+            (Some(kind), Some((own, first))) if kind != own => {
+                let first = &self.inputs[first].name;
+                let message = format!("`{name}` belongs to a {kind}, `{first}` to a {own}");
+                let error = ExpressionError::new(range.clone(), message);
+                self.errors.push(error.help("a condition looks at one kind of entity, and at the host beside it"));
+            }
+            _ => {}
         }
-        Node::Conditional { condition, yes, no } => {
-            [condition, yes, no].into_iter().flat_map(|part| unknown_names(part, fields)).collect()
-        }
-        Node::Method { target, arguments, .. } => {
-            let mut errors = unknown_names(target, fields);
-            errors.extend(all_unknown(arguments, fields));
-            errors
-        }
+        self.inputs.push(Input { name: name.to_owned(), unit: field.unit, entity: field.entity });
+        self.details.push(field);
+        index
     }
 }
 
-fn all_unknown(items: &[Syntax], fields: &dyn Fields) -> Vec<ExpressionError> {
-    items.iter().flat_map(|item| unknown_names(item, fields)).collect()
-}
-
-/// Least likeness of a name that is suggested: 0 nothing in common, 1 the same.
-const LIKENESS: f64 = 0.6;
-
-fn unknown_name(name: &str, range: &Range<usize>, fields: &dyn Fields) -> ExpressionError {
-    let error = ExpressionError::new(range.clone(), format!("there is no field `{name}`"));
-    let names = fields.names();
-    let ending = format!(".{name}");
-    let mut similar: Vec<&str> = names.iter().map(String::as_str).filter(|known| known.ends_with(&ending)).collect();
-    if similar.is_empty() {
-        let likeness = |known: &str| strsim::normalized_damerau_levenshtein(known, name);
-        similar = names
-            .iter()
-            .map(String::as_str)
-            .filter(|known| likeness(known) >= LIKENESS)
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-            .into_iter()
-            .collect();
-    }
-    let quoted: Vec<String> = similar.iter().take(3).map(|known| format!("`{known}`")).collect();
-    if quoted.is_empty() { error } else { error.help(format!("did you mean {}?", quoted.join(" or "))) }
+/// A part of the tree for a message.
+fn shown(syntax: &Syntax) -> String {
+    watchkeeper_core::text::clean(&syntax.to_string(), 60)
 }
 
 #[cfg(test)]

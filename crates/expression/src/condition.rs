@@ -5,6 +5,7 @@ use std::fmt;
 use watchkeeper_core::catalogue::Value;
 use watchkeeper_core::{EntityKind, Unit};
 
+use crate::program::{Known, Program};
 use crate::syntax::Binary;
 
 /// How a field is compared, with the field on the left.
@@ -67,6 +68,18 @@ impl Comparison {
         }
     }
 
+    /// What holds where this does not.
+    pub(crate) fn negated(self) -> Self {
+        match self {
+            Self::Equal => Self::NotEqual,
+            Self::NotEqual => Self::Equal,
+            Self::Less => Self::GreaterOrEqual,
+            Self::LessOrEqual => Self::Greater,
+            Self::Greater => Self::LessOrEqual,
+            Self::GreaterOrEqual => Self::Less,
+        }
+    }
+
     /// Whether it holds between two numbers.
     pub fn holds(self, value: f64, threshold: f64) -> bool {
         match self {
@@ -99,58 +112,72 @@ impl Threshold {
     }
 }
 
-/// One comparison of a field with a value, checked.
+/// A field that a condition looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    /// Name of the field.
+    pub name: String,
+    /// Its unit; [`Unit::Text`] for words.
+    pub unit: Unit,
+    /// The kind of entity it belongs to, if it belongs to one.
+    pub entity: Option<EntityKind>,
+}
+
+/// The comparison that people are shown: a field, what it is compared with, and how.
 #[derive(Clone, Debug, PartialEq)]
+pub struct Headline {
+    /// Index of the field in [`Condition::inputs`].
+    pub input: usize,
+    /// How they are compared, with the field on the left.
+    pub comparison: Comparison,
+    /// What the field is compared with, in its unit.
+    pub threshold: Threshold,
+}
+
+/// An expression that was checked.
+#[derive(Clone, Debug)]
 pub struct Condition {
     pub(crate) text: String,
-    pub(crate) field: String,
-    pub(crate) unit: Unit,
+    pub(crate) inputs: Vec<Input>,
     pub(crate) entity: Option<EntityKind>,
-    pub(crate) comparison: Comparison,
-    pub(crate) threshold: Threshold,
+    pub(crate) headline: Option<Headline>,
+    pub(crate) program: Program,
 }
 
 impl Condition {
-    /// Name of the field.
-    pub fn field(&self) -> &str {
-        &self.field
+    /// The fields it looks at, each once, in the order of the text. Never empty.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
     }
 
-    /// Unit of the field and of the threshold.
-    pub fn unit(&self) -> Unit {
-        self.unit
-    }
-
-    /// The kind of entity the field belongs to, if it belongs to one.
+    /// The kind of entity it is about: the one of its fields that is not the host, else the host; `None` if its fields
+    /// belong to no entity.
     pub fn entity(&self) -> Option<EntityKind> {
         self.entity
     }
 
-    /// How they are compared, with the field on the left.
-    pub fn comparison(&self) -> Comparison {
-        self.comparison
+    /// The first comparison of a field with a value. One on the condition's own entity comes before one on the host, and
+    /// there one of a number before one of words. `None` if there is no such comparison.
+    pub fn headline(&self) -> Option<&Headline> {
+        self.headline.as_ref()
     }
 
-    /// What the field is compared with.
-    pub fn threshold(&self) -> &Threshold {
-        &self.threshold
+    /// The headline, if the condition is that comparison and nothing else.
+    pub fn only(&self) -> Option<&Headline> {
+        self.headline.as_ref().filter(|_| self.program.is_one_comparison())
     }
 
-    /// Whether it holds for this value of the field. `None`, unknown, for a value that is missing, not finite or of
-    /// the wrong type.
+    /// Whether it holds for these values of its inputs. `None`, unknown, where it hangs on a value that is missing, not
+    /// finite or of the wrong type, or on a result that is not finite.
     #[inline]
-    pub fn evaluate(&self, value: Option<Value<'_>>) -> Option<bool> {
-        match (value?, &self.threshold) {
-            (Value::Number(value), Threshold::Number(threshold)) => {
-                value.is_finite().then(|| self.comparison.holds(value, *threshold))
-            }
-            (Value::Text(value), Threshold::Text(threshold)) => match self.comparison {
-                Comparison::Equal => Some(value == threshold),
-                Comparison::NotEqual => Some(value != threshold),
-                _ => None,
-            },
-            _ => None,
-        }
+    pub fn evaluate(&self, values: &[Option<Value<'_>>]) -> Option<bool> {
+        self.program.run(Known { values, at_least: &[] })
+    }
+
+    /// The same where the real number of some inputs is as large as the value given here or larger: those where
+    /// `at_least` is true. What hangs on how much larger it is, is unknown.
+    pub fn evaluate_at_least(&self, values: &[Option<Value<'_>>], at_least: &[bool]) -> Option<bool> {
+        self.program.run(Known { values, at_least })
     }
 }
 
@@ -160,3 +187,6 @@ impl fmt::Display for Condition {
         f.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,9 @@
 //! The rule language: conditions over named fields, in a syntax compatible with CEL.
 //!
 //! Text becomes tokens, tokens become a tree ([`parse`]), the tree is checked against the fields that exist
-//! ([`check`]) and becomes a [`Condition`], which is evaluated without allocation. The tree covers the whole grammar;
-//! the checker accepts one comparison of a field with a value. Everything is bounded by [`MAX_BYTES`], [`MAX_NESTING`]
-//! and [`MAX_HEIGHT`], so no text makes the parser slow or deep.
+//! ([`check`]: names, types, units, limits) and becomes a [`Condition`], a small program that is evaluated without
+//! allocation (a pattern of `matches` takes its working memory once). Everything is bounded by [`MAX_BYTES`],
+//! [`MAX_NESTING`] and [`MAX_HEIGHT`], so no text makes the parser or a condition slow or deep.
 
 #![forbid(unsafe_code)]
 
@@ -13,12 +13,14 @@ mod error;
 mod field;
 mod lexer;
 mod literal;
+mod measure;
 mod parser;
 mod print;
+mod program;
 mod syntax;
 
 pub use checker::{check, compile};
-pub use condition::{Comparison, Condition, Threshold};
+pub use condition::{Comparison, Condition, Headline, Input, Threshold};
 pub use error::ExpressionError;
 pub use field::{Bounds, CatalogueFields, Field, Fields};
 pub use parser::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING, parse};

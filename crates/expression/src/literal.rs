@@ -3,6 +3,8 @@
 use watchkeeper_core::Unit;
 use watchkeeper_core::quantity::{Size, Span};
 
+use crate::measure::Measure;
+
 /// What is wrong with a value and how to write it.
 pub(crate) struct Unfit {
     pub(crate) message: String,
@@ -41,6 +43,29 @@ pub(crate) fn quantity(name: &str, unit: Unit, text: &str) -> Result<f64, Unfit>
         message: format!("`{name}` is {}; {}", shape(unit), described(text)),
         help: correction(unit, text),
     })
+}
+
+/// Text in quotes as a number without unit: a percentage.
+pub(crate) fn share(name: &str, text: &str) -> Result<f64, Unfit> {
+    percent(text).filter(|value| value.is_finite()).ok_or_else(|| Unfit {
+        message: format!("`{name}` is a number without a unit; {}", described(text)),
+        help: match plain(text) {
+            Some(value) => format!("write {value} without quotes"),
+            None => "write a number, such as 0.9, or a percentage, such as \"90%\"".to_owned(),
+        },
+    })
+}
+
+/// Text in quotes that says by itself what it measures: a percentage, a size, a duration or a rate.
+pub(crate) fn by_itself(text: &str) -> Option<(Measure, f64)> {
+    let per_second = |amount: fn(&str) -> Option<f64>| rate(text).and_then(|(of, seconds)| Some(amount(of)? / seconds));
+    percent(text)
+        .map(|value| (Measure::Plain, value))
+        .or_else(|| seconds(text).map(|value| (Measure::Of(Unit::Seconds), value)))
+        .or_else(|| size(text).filter(|_| plain(text).is_none()).map(|value| (Measure::Of(Unit::Bytes), value)))
+        .or_else(|| per_second(plain).map(|value| (Measure::Of(Unit::CountPerSecond), value)))
+        .or_else(|| per_second(size).map(|value| (Measure::Of(Unit::BytesPerSecond), value)))
+        .filter(|(_, value)| value.is_finite())
 }
 
 /// A unit as the end of "`name` is ...".

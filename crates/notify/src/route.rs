@@ -15,8 +15,8 @@ pub use matcher::Matcher;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RouteConfig {
-    /// Which incidents: a comparison of `severity`, `rule`, `host`, `entity` (such as a mount point, or a program) or
-    /// `labels.NAME` with a text; several are joined by `&&`.
+    /// Which incidents: a condition on the texts `severity`, `rule`, `host`, `entity` (such as a mount point, or a
+    /// program) and `labels.NAME`, see `docs/rules.md`.
     /// Example: `match = 'severity == "critical" && entity != "/tmp"'`. Default: every incident.
     #[serde(rename = "match", skip_serializing_if = "Option::is_none")]
     pub matcher: Option<String>,

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use watchkeeper_core::Validate;
+use watchkeeper_core::{Validate, catalogue};
 
 use super::*;
 use crate::RuleFile;
@@ -43,6 +43,21 @@ fn what_is_watched_one_by_one_is_what_the_metric_belongs_to() {
 }
 
 #[test]
+fn a_condition_may_look_at_the_host_beside_its_entities() {
+    for (when, word, metric) in [
+        ("process.cpu.utilization > 0.5 && system.cpu.utilization > 0.9", "process", "process.cpu.utilization"),
+        ("system.cpu.utilization > 0.9 && process.cpu.utilization > 0.5", "process", "process.cpu.utilization"),
+        ("system.cpu.utilization > 0.9 && process.state == \"D\"", "process", "process.state"),
+        ("system.cpu.utilization > 0.9 && process.name.startsWith(\"pg\")", "process", "system.cpu.utilization"),
+        ("process.name.startsWith(\"pg\")", "process", "process.name"),
+        ("system.linux.load.1m / system.cpu.logical.count > 2", "host", "system.linux.load.1m"),
+    ] {
+        let compiled = &compile(&[rule("any", when, "0s")], 1_000).unwrap()[0];
+        assert_eq!((compiled.each.word(), compiled.metric.name), (word, metric), "{when}");
+    }
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let each = |id: &str, when: &str, word: &str| RuleConfig { each: Some(word.to_owned()), ..rule(id, when, "0s") };
     let titled = |id: &str, title: &str| RuleConfig {
@@ -62,6 +77,8 @@ fn all_mistakes_are_told_at_once() {
         each("host", "process.cpu.utilization > 0.5", "host"),
         each("words", "process.state == \"Z\"", "program"),
         each("age", "process.uptime > \"5m\"", "program"),
+        each("sum", "process.cpu.cores > 1 && process.name == \"a\"", "program"),
+        each("mixed", "process.cpu.cores > 1 && system.disk.io.read > \"1MiB/s\"", "process"),
         each("both", "proces.uptime > \"5m\"", "rogram"),
         titled("blank", " "),
         titled("lines", "two\nlines"),

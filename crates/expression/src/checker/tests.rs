@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use watchkeeper_core::catalogue::{self, Value};
 
 use super::*;
+use crate::condition::Comparison;
 use crate::field::{Bounds, CatalogueFields};
 use crate::parser::tests::caret;
 
@@ -56,7 +57,9 @@ fn values_are_read_in_the_unit_of_their_field() {
         ("system.linux.load.1m > 4", 4.0),
         ("(system.linux.load.1m > 4)", 4.0),
     ] {
-        assert_eq!(condition(text).threshold(), &Threshold::Number(expected), "{text}");
+        let checked = condition(text);
+        let headline = checked.headline().unwrap();
+        assert_eq!(headline.threshold, Threshold::Number(expected), "{text}");
     }
 }
 
@@ -71,10 +74,12 @@ fn a_value_beyond_all_numbers_is_refused() {
 #[test]
 fn a_condition_knows_its_parts() {
     let checked = condition(" \"90%\" <= system.cpu.utilization ");
-    assert_eq!(checked.field(), "system.cpu.utilization");
-    assert_eq!(checked.unit(), Unit::Ratio);
-    assert_eq!(checked.entity(), Some(watchkeeper_core::EntityKind::Host));
-    assert_eq!(checked.comparison(), Comparison::GreaterOrEqual);
+    let names: Vec<&str> = checked.inputs().iter().map(|input| input.name.as_str()).collect();
+    assert_eq!(names, ["system.cpu.utilization"]);
+    assert_eq!(checked.inputs()[0].unit, Unit::Ratio);
+    assert_eq!(checked.entity(), Some(EntityKind::Host));
+    let threshold = Threshold::Number(0.9);
+    assert_eq!(checked.headline(), Some(&Headline { input: 0, comparison: Comparison::GreaterOrEqual, threshold }));
     assert_eq!(checked.to_string(), " \"90%\" <= system.cpu.utilization ");
 }
 
@@ -92,13 +97,13 @@ fn numbers_are_compared_and_unknown_is_neither_true_nor_false() {
         let mirrored = operator.replace('<', "x").replace('>', "<").replace('x', ">");
         for text in [format!("system.linux.load.1m {operator} 4"), format!("4 {mirrored} system.linux.load.1m")] {
             let checked = condition(&text);
-            assert_eq!(checked.evaluate(number(3.0)), Some(below), "{text}");
-            assert_eq!(checked.evaluate(number(4.0)), Some(same), "{text}");
-            assert_eq!(checked.evaluate(number(5.0)), Some(above), "{text}");
+            assert_eq!(checked.evaluate(&[number(3.0)]), Some(below), "{text}");
+            assert_eq!(checked.evaluate(&[number(4.0)]), Some(same), "{text}");
+            assert_eq!(checked.evaluate(&[number(5.0)]), Some(above), "{text}");
             for unknown in [None, number(f64::NAN), number(f64::INFINITY), number(f64::NEG_INFINITY)] {
-                assert_eq!(checked.evaluate(unknown), None, "{text}");
+                assert_eq!(checked.evaluate(&[unknown]), None, "{text}");
             }
-            assert_eq!(checked.evaluate(Some(Value::Text("5"))), None, "{text}");
+            assert_eq!(checked.evaluate(&[Some(Value::Text("5"))]), None, "{text}");
         }
     }
 }
@@ -106,13 +111,13 @@ fn numbers_are_compared_and_unknown_is_neither_true_nor_false() {
 #[test]
 fn words_are_compared() {
     let zombie = condition("process.state == \"Z\"");
-    assert_eq!(zombie.evaluate(Some(Value::Text("Z"))), Some(true));
-    assert_eq!(zombie.evaluate(Some(Value::Text("S"))), Some(false));
-    assert_eq!(zombie.evaluate(Some(Value::Number(1.0))), None);
-    assert_eq!(zombie.evaluate(None), None);
+    assert_eq!(zombie.evaluate(&[Some(Value::Text("Z"))]), Some(true));
+    assert_eq!(zombie.evaluate(&[Some(Value::Text("S"))]), Some(false));
+    assert_eq!(zombie.evaluate(&[Some(Value::Number(1.0))]), None);
+    assert_eq!(zombie.evaluate(&[None]), None);
     let other = condition("process.name != \"nginx\"");
-    assert_eq!(other.evaluate(Some(Value::Text("nginx"))), Some(false));
-    assert_eq!(other.evaluate(Some(Value::Text("apache"))), Some(true));
+    assert_eq!(other.evaluate(&[Some(Value::Text("nginx"))]), Some(false));
+    assert_eq!(other.evaluate(&[Some(Value::Text("apache"))]), Some(true));
 }
 
 #[test]
@@ -143,6 +148,7 @@ fn explained(texts: &[&str], fields: &dyn Fields) -> String {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn mistakes_are_explained() {
     golden(
         "mistakes_in_rules",
@@ -192,22 +198,71 @@ fn mistakes_are_explained() {
                 "process.name == true",
                 "process.state == \"Q\"",
                 "process.state == \"zombie\"",
-                // Shapes.
+                // Conditions.
                 "system.cpu.utilization",
+                "process.name && process.cpu.cores > 1",
+                "!process.uptime",
                 "0.9",
                 "1 < 2",
-                "system.cpu.utilization > system.memory.utilization",
-                "system.cpu.utilization > \"90%\" && system.memory.utilization > \"90%\"",
-                "!(system.cpu.utilization > \"90%\")",
-                "process.state in [\"D\", \"Z\"]",
-                "avg(system.cpu.utilization, \"5m\") > \"90%\"",
-                "\"90%\" < avg(system.cpu.utilization, \"5m\")",
-                "process.name.startsWith(\"post\")",
-                "system.memory.usage / system.memory.limit > 0.9",
-                "system.memory.usage > system.memory.limit * 0.9",
-                "system.cpu.utilization > \"90%\" ? true : false",
+                "1 + 1 < 2 * 3",
+                "true",
+                "true || system.cpu.utilization > \"90%\"",
+                "system.cpu.utilization > \"90%\" ? true : true",
+                "(system.cpu.utilization > \"90%\") == 1",
+                "(system.cpu.utilization > \"90%\") < (system.memory.utilization > \"90%\")",
+                "(system.cpu.utilization > \"90%\") == true",
+                "process.name == process.cpu.cores",
+                // Entities.
+                "process.cpu.cores > 1 && system.filesystem.utilization > \"90%\"",
+                // Units.
+                "system.cpu.utilization > system.uptime",
+                "system.memory.usage > system.cpu.utilization",
+                "system.memory.usage + process.uptime > \"1GiB\"",
+                "system.memory.usage + 5 > \"1GiB\"",
+                "system.memory.usage * system.memory.limit > \"1GiB\"",
+                "system.memory.usage * \"5m\" > \"1GiB\"",
+                "process.uptime / process.memory.usage > 3",
+                "process.memory.usage / \"1h\" > \"20MiB\"",
+                "process.memory.usage > 1024 * 1024",
+                "process.memory.usage > \"1GiB\" + \"5m\"",
+                "system.memory.usage / system.memory.limit > \"2GiB\"",
+                "system.memory.usage / system.memory.limit > \"0.9\"",
+                "system.linux.load.1m / 0 > 2",
+                "system.linux.load.1m > 1 / 0",
+                "process.name + \"x\" == \"nginx\"",
+                "process.cpu.cores + true > 2",
+                "-process.name == \"a\"",
+                "process.memory.usage > (process.cpu.cores > 1 ? \"1GiB\" : \"5m\")",
+                "(process.cpu.cores > 1 ? process.uptime : process.memory.usage) > \"5m\"",
+                "(process.cpu.cores > 1 ? process.uptime : true) > \"5m\"",
+                // Lists.
+                "process.state in [\"D\", \"Y\"]",
+                "process.state in \"D\"",
+                "process.state in []",
+                "process.state in [5, process.name]",
+                "process.thread.count in [1, -1]",
+                "process.memory.usage in [\"1GiB\", 5, \"5m\"]",
+                "\"D\" in [\"D\"]",
+                "(process.cpu.cores > 1) in [true]",
                 "[1]",
                 "system.cpu.utilization == [1]",
+                // Methods and functions.
+                "process.name.starts_with(\"post\")",
+                "process.name.lower()",
+                "process.name.startsWith()",
+                "process.name.startsWith(\"a\", \"b\")",
+                "process.name.startsWith(5)",
+                "process.name.contains(\"\")",
+                "process.cpu.cores.contains(\"1\")",
+                "\"nginx\".contains(\"n\")",
+                "process.name.matches(\"(\")",
+                "process.name.matches(\"(a{1000}){1000}\")",
+                "process.name.matches(process.name)",
+                "contains(process.name, \"x\")",
+                "avg(system.cpu.utilisation, \"5m\") > \"90%\"",
+                "\"90%\" < avg(system.cpu.utilization, \"5m\")",
+                // Several at once.
+                "system.cpu.utilization > 90 && proces.name.startWith(\"x\") || process.state in [\"Q\"]",
                 // Syntax.
                 "system.cpu.utilization = \"90%\"",
             ],
@@ -228,6 +283,7 @@ fn mistakes_in_other_fields_are_explained() {
                 "count > 9",
                 "count <= 9",
                 "host",
+                "severity in [\"critical\", \"fatal\"] && labels.env.contians(\"prod\")",
             ],
             &RouteFields,
         ),
@@ -246,7 +302,7 @@ fn every_metric_can_be_named_in_a_condition() {
             Unit::Text => "\"S\"",
         };
         let checked = condition(&format!("{} != {value}", metric.name));
-        assert_eq!(checked.unit(), metric.unit);
+        assert_eq!(checked.inputs()[0].unit, metric.unit);
         assert_eq!(checked.entity(), Some(metric.entity_kind()));
     }
 }
@@ -260,7 +316,10 @@ proptest! {
         let written = format!("{name} == {quoted}");
         prop_assume!(written.len() <= crate::MAX_BYTES);
         match compile(&written, &CatalogueFields, "when") {
-            Ok(checked) => prop_assert!(checked.threshold().number().is_none_or(f64::is_finite)),
+            Ok(checked) => {
+                let threshold = checked.headline().and_then(|headline| headline.threshold.number());
+                prop_assert!(threshold.is_none_or(f64::is_finite));
+            },
             Err(problems) => for problem in problems {
                 prop_assert!(problem.within.is_some_and(|range| written.get(range).is_some()));
                 prop_assert!(!problem.message.chars().any(char::is_control));

@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use watchkeeper_core::catalogue::Value;
 use watchkeeper_core::{Entity, Incident, Problem, Severity};
-use watchkeeper_expression::{Binary, Condition, Expression, Field, Fields, Node, Syntax, check, parse};
+use watchkeeper_expression::{Condition, Field, Fields, compile};
 
-/// A condition on an incident: one comparison, or several that all must hold.
+/// A condition on an incident.
 #[derive(Clone, Debug)]
-pub struct Matcher(Vec<Condition>);
+pub struct Matcher(Condition);
 
 impl Matcher {
     /// Reads and checks a condition, such as `rule == "disk-full" && entity == "/var"`.
@@ -16,40 +16,16 @@ impl Matcher {
     /// # Errors
     /// All mistakes. Key paths of problems are empty: the condition is the whole value.
     pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
-        let expression = parse(text).map_err(|error| vec![error.problem("")])?;
-        let mut conditions = Vec::new();
-        let mut problems = Vec::new();
-        for part in parts(&expression.root) {
-            // Each with the whole text, so that places of mistakes are places in it.
-            match check(&Expression { text: text.to_owned(), root: part.clone() }, &IncidentFields) {
-                Ok(condition) => conditions.push(condition),
-                Err(errors) => problems.extend(errors.into_iter().map(|error| error.problem(""))),
-            }
-        }
-        if problems.is_empty() { Ok(Self(conditions)) } else { Err(problems) }
+        compile(text, &IncidentFields, "").map(Self)
     }
 
     /// Whether it holds. A label that the incident does not have is the empty text, so that `labels.env != "prod"` also
     /// holds for incidents without `env`: in doubt somebody is told.
     pub fn matches(&self, incident: &Incident) -> bool {
-        self.0.iter().all(|condition| {
-            let value = value(condition.field(), incident);
-            condition.evaluate(Some(Value::Text(&value))) == Some(true)
-        })
+        let found: Vec<_> = self.0.inputs().iter().map(|input| value(&input.name, incident)).collect();
+        let values: Vec<_> = found.iter().map(|value| Some(Value::Text(value))).collect();
+        self.0.evaluate(&values) == Some(true)
     }
-}
-
-/// What stands between the `&&`, in the order of the text.
-fn parts(root: &Syntax) -> Vec<&Syntax> {
-    let mut found = Vec::new();
-    let mut left_to_do = vec![root];
-    while let Some(part) = left_to_do.pop() {
-        match &part.node {
-            Node::Binary { operator: Binary::And, left, right, .. } => left_to_do.extend([right.as_ref(), left]),
-            _ => found.push(part),
-        }
-    }
-    found
 }
 
 fn value<'a>(field: &str, incident: &'a Incident) -> Cow<'a, str> {

@@ -11,6 +11,20 @@ fn condition(text: &str) -> Condition {
     watchkeeper_expression::compile(text, &CatalogueFields, "when").unwrap()
 }
 
+fn asked(text: &str) -> Question {
+    question(text, "when").unwrap().0
+}
+
+/// What was found where the field of both conditions has this value.
+fn found(condition: &Condition, number: f64) -> Found {
+    let verdict = condition.evaluate(&[Some(Value::Number(number))]);
+    Found { verdict, value: Some(number), at_least: false }
+}
+
+fn clears(clear: &Clear, when: &Condition, number: f64) -> Option<bool> {
+    clear.verdict(found(when, number), clear.written().map(|written| found(&written.condition, number)))
+}
+
 #[test]
 fn what_nobody_wrote_is_the_opposite_with_a_distance() {
     for (when, clear) in [
@@ -31,12 +45,18 @@ fn what_nobody_wrote_is_the_opposite_with_a_distance() {
         ("process.thread.count == 5", "otherwise"),
         ("process.state == \"Z\"", "otherwise"),
         ("process.state != \"S\"", "otherwise"),
+        // More than one comparison has no distance to come back.
+        ("system.cpu.utilization > \"90%\" && system.memory.utilization > \"90%\"", "otherwise"),
+        ("!(system.cpu.utilization > \"90%\")", "otherwise"),
+        ("system.memory.usage / system.memory.limit > \"90%\"", "otherwise"),
     ] {
         let when = condition(when);
         let made = match Clear::made(&when) {
-            Clear::Back { comparison, threshold } => format!("{} {}", comparison.words(), when.unit().show(threshold)),
-            Clear::Otherwise(same) if same == when => "otherwise".to_owned(),
-            other => panic!("{other:?}"),
+            Clear::Back { comparison, threshold } => {
+                format!("{} {}", comparison.words(), when.inputs()[0].unit.show(threshold))
+            }
+            Clear::Otherwise => "otherwise".to_owned(),
+            other @ Clear::Written(_) => panic!("{other:?}"),
         };
         assert_eq!(made, clear, "{when}");
     }
@@ -55,12 +75,15 @@ fn what_somebody_wrote_is_taken_as_it_is() {
         ("process.state == \"Z\"", "process.state != \"Z\""),
         ("process.state == \"Z\"", "process.state == \"R\""),
         ("process.state == \"D\"", "process.cpu.utilization > 0.5"),
+        ("process.state in [\"D\", \"Z\"]", "process.state == \"S\" && process.cpu.utilization > 0.1"),
+        (
+            "process.cpu.cores > 1 && system.cpu.utilization > 0.9",
+            "system.cpu.utilization < 0.5 || process.cpu.cores < 1",
+        ),
     ] {
         let each = condition(when).entity().unwrap();
-        let read = Clear::read(clear, &condition(when), each).unwrap_or_else(|wrong| panic!("{when}: {wrong:?}"));
-        let Clear::Written { condition: written, other } = read else { panic!("{when}") };
-        assert_eq!(written.to_string(), clear);
-        assert_eq!(other.is_some(), !when.starts_with(written.field()));
+        let read = Clear::read(clear, &asked(when), each).unwrap_or_else(|wrong| panic!("{when}: {wrong:?}"));
+        assert_eq!(read.written().map(|written| written.condition.to_string()).as_deref(), Some(clear));
     }
 }
 
@@ -95,21 +118,19 @@ proptest! {
     ) {
         let symbols = ["<", "<=", "==", "!=", ">=", ">"];
         let text = |symbol: &str, twentieth: u32| format!("system.cpu.utilization {symbol} {}", f64::from(twentieth) / 20.0);
-        let when = watchkeeper_expression::compile(&text(symbols[is], first), &CatalogueFields, "when");
-        let Ok(when) = when else { return Ok(()) };
-        let value = Some(Value::Number(f64::from(at) / 80.0));
-        let made = Clear::made(&when);
-        prop_assert!(made.evaluate(value) != Some(true) || when.evaluate(value) != Some(true), "{when} {made:?}");
+        let Ok((when, _)) = question(&text(symbols[is], first), "when") else { return Ok(()) };
+        let value = f64::from(at) / 80.0;
+        let holds = |condition: &Condition, value: f64| condition.evaluate(&[Some(Value::Number(value))]) == Some(true);
+        let made = Clear::made(&when.condition);
+        let both = |clear: &Clear| clears(clear, &when.condition, value) == Some(true) && holds(&when.condition, value);
+        prop_assert!(!both(&made), "{when:?} {made:?}");
         match Clear::read(&text(symbols[ends], second), &when, EntityKind::Host) {
-            Ok(clear) => {
-                prop_assert!(clear.evaluate(value) != Some(true) || when.evaluate(value) != Some(true), "{when} {clear:?}");
-            }
+            Ok(clear) => prop_assert!(!both(&clear), "{when:?} {clear:?}"),
             // What is refused holds together somewhere, or the expression is a mistake by itself.
             Err(problems) if problems[0].message.contains("hold together") => {
-                let clear = watchkeeper_expression::compile(&text(symbols[ends], second), &CatalogueFields, "clear").unwrap();
-                let both = (0..=8_000_u32).map(|step| Some(Value::Number(f64::from(step) / 8_000.0)))
-                    .any(|value| when.evaluate(value) == Some(true) && clear.evaluate(value) == Some(true));
-                prop_assert!(both, "{when} {clear}");
+                let clear = condition(&text(symbols[ends], second));
+                let mut values = (0..=8_000_u32).map(|step| f64::from(step) / 8_000.0);
+                prop_assert!(values.any(|value| holds(&when.condition, value) && holds(&clear, value)), "{when:?} {clear}");
             }
             Err(_) => {}
         }
