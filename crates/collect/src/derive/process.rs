@@ -39,7 +39,7 @@ pub(super) fn processes(previous: Option<&Reading>, current: &Reading) -> (Optio
         }
         let origin = match (same, previous) {
             (Some(older), Some(previous)) => Origin::Known(older, previous.at.mono_ms),
-            (None, Some(previous)) if born_after(process, &previous.at) => Origin::Born,
+            (None, Some(previous)) if born_after(process, &previous.at) => Origin::Born(previous.at.mono_ms),
             _ => Origin::Unknown,
         };
         living.push(difference(process, origin, current, cpu_count));
@@ -53,8 +53,8 @@ pub(super) fn processes(previous: Option<&Reading>, current: &Reading) -> (Optio
 enum Origin<'a> {
     /// The process in the previous reading, and the monotonic time of that.
     Known(&'a ProcessReading, i64),
-    /// It began after the previous reading: everything it counts is new.
-    Born,
+    /// It began after the previous reading, whose monotonic time this is: everything it counts is new.
+    Born(i64),
     /// Nobody looked before.
     Unknown,
 }
@@ -122,7 +122,10 @@ fn cpu(now: &ProcessReading, origin: Origin<'_>, at: &Moment, cpu_count: Option<
     let since_ms = match origin {
         // A process that nobody looked at in the previous reading had not moved until then.
         Origin::Known(older, previous_ms) => older.cpu.mono_ms.max(previous_ms),
-        Origin::Born => started_ms(now).saturating_sub(at.suspended_ms),
+        // Sleep since it began makes its start look earlier than it was; before the previous look it was not there.
+        Origin::Born(previous_ms) => {
+            started_ms(now).saturating_sub(at.suspended_ms).max(previous_ms.saturating_sub(TICK_MS))
+        }
         Origin::Unknown => return None,
     };
     // Times of look are whole milliseconds, either of them up to one off.
@@ -149,7 +152,7 @@ fn group<T: Copy + Default>(
             let value_before = before.value.as_ref()?;
             if before.mono_ms == now.mono_ms { Some(T::default()) } else { subtract(value_before, value) }
         }
-        Origin::Born => Some(*value),
+        Origin::Born(_) => Some(*value),
         Origin::Unknown => None,
     }
 }

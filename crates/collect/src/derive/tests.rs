@@ -192,6 +192,10 @@ fn cpu_time_beyond_what_the_machine_can_give_is_cut_off() {
     assert_eq!(cpu_us(&derive(Some(&before), &after), 7), Some(2_000_000 + 4_000 + 20_000));
     let born = with(reading(61_000), vec![process(7, 6_090, 61_000, 50_000_000)]);
     assert_eq!(cpu_us(&derive(Some(&reading(60_000)), &born), 7), Some(2 * 100_000 + 4_000 + 20_000));
+    // Sleep after its start does not make it older than the previous look, but for the tick that its start is cut to.
+    let mut woken = with(reading(61_000), vec![process(7, 6_000, 61_000, 50_000_000)]);
+    woken.at.suspended_ms = 3_600_000;
+    assert_eq!(cpu_us(&derive(Some(&reading(60_000)), &woken), 7), Some(2 * 1_010_000 + 4_000 + 20_000));
     // One that slept through the last looks has the last interval only.
     let slept = with(reading(60_000), vec![process(7, OLD, 31_000, 0)]);
     assert_eq!(cpu_us(&derive(Some(&slept), &after), 7), Some(2_000_000 + 4_000 + 20_000));
