@@ -7,6 +7,23 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The program a burner counts as.
 pub const NAME: &str = "burn-the-core";
 
+/// The host and a rule that a burner breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
+/// that a test goes on with `for` and what else it wants of it.
+pub const RULE: &str = r#"
+[host]
+name = "testhost"
+time_zone = "Europe/Berlin"
+
+[rules]
+disable = ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]
+
+[[rule]]
+id = "burner"
+title = "A process takes a large part of the machine"
+each = "process"
+when = 'process.cpu.cores > 0.3'
+"#;
+
 /// One burner at a time: two would share a core on a small machine.
 static CORE: Mutex<()> = Mutex::new(());
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::burner::Burner;
+use crate::burner::{self, Burner};
 use crate::peer::{Authority, Peer};
 use crate::program::Program;
 use crate::watch::configuration;
@@ -10,25 +10,13 @@ use crate::watch::configuration;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One rule that a burning process breaks, and nobody who is told.
-const CONFIGURATION: &str = r#"
-[host]
-name = "testhost"
-time_zone = "Europe/Berlin"
-
-[rules]
-disable = ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]
-
-[[rule]]
-id = "burner"
-title = "A process takes a large part of the machine"
-each = "process"
-when = 'process.cpu.cores > 0.3'
-for = "3s"
-"#;
+fn told_nobody() -> String {
+    format!("{}for = \"3s\"\n", burner::RULE)
+}
 
 #[test]
 fn an_acknowledgement_is_shown_with_who_and_their_note() {
-    let program = Program::new(CONFIGURATION);
+    let program = Program::new(&told_nobody());
     let mut watch = program.run();
     let burner = Burner::start(program.folder());
     let pid = burner.pid();
@@ -70,7 +58,7 @@ fn an_acknowledgement_is_shown_with_who_and_their_note() {
 
 #[test]
 fn an_acknowledgement_that_makes_no_sense_is_refused_with_a_sentence() {
-    let program = Program::new(CONFIGURATION);
+    let program = Program::new(&told_nobody());
     for (arguments, code, sentence) in [
         (&["ack"][..], 2, "<TICKET>"),
         (&["ack", "0"], 2, "0 is not in 1.."),
@@ -130,7 +118,7 @@ fn a_silenced_incident_is_told_when_the_silence_is_ended() {
 
 #[test]
 fn a_silence_that_makes_no_sense_is_refused_with_a_sentence() {
-    let program = Program::new(CONFIGURATION);
+    let program = Program::new(&told_nobody());
     for (arguments, code, sentence) in [
         (&["silence"][..], 2, "error: which incidents? name them with --rule"),
         (&["silence", "--rule", "x", "--for", "2h", "--comment", " "], 1, "error: the comment is empty\n"),

@@ -10,24 +10,9 @@ use crate::program::Program;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-const CONFIGURATION: &str = r#"
-[host]
-name = "testhost"
-time_zone = "Europe/Berlin"
-
-[collect]
-interval = "500ms"
-
-[rules]
-disable = ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]
-
-[[rule]]
-id = "burner"
-title = "A process takes a large part of the machine"
-each = "process"
-when = 'process.cpu.cores > 0.3'
-for = "2s"
-"#;
+fn configuration() -> String {
+    format!("[collect]\ninterval = \"500ms\"\n{}for = \"2s\"\n", burner::RULE)
+}
 
 /// Whether an incident is about this process.
 fn is_of(incident: &Value, pid: u32) -> bool {
@@ -40,7 +25,7 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn a_replay_tells_the_incidents_of_the_watch_with_their_evidence() {
-    let program = Program::new(CONFIGURATION);
+    let program = Program::new(&configuration());
     let file = program.folder().join("night.zst");
     let name = file.to_str().unwrap();
     let mut watch = program.run_with(&["--recording", name]);
@@ -93,7 +78,7 @@ fn a_replay_tells_the_incidents_of_the_watch_with_their_evidence() {
 
 #[test]
 fn what_a_killed_watch_recorded_is_replayed_and_what_is_damaged_is_said() {
-    let program = Program::new(CONFIGURATION);
+    let program = Program::new(&configuration());
     let file = program.folder().join("night.zst");
     let name = file.to_str().unwrap();
     let mut watch = program.run_with(&["--recording", name]);

@@ -42,25 +42,16 @@ fn only_files_are_written_where_no_log_is_wanted_and_incidents_are_as_ever() {
     let (csv, jsonl) = (program.folder().join("p.csv"), program.folder().join("p.jsonl"));
     program.configure(&format!(
         r#"
-[host]
-name = "testhost"
-time_zone = "Europe/Berlin"
-
 [store]
 samples = false
 
 {}{}interval = "2s"
-
-[[rule]]
-id = "burner"
-title = "A process takes a large part of the machine"
-each = "process"
-when = 'process.cpu.cores > 0.3'
-for = "3s"
+{}for = "3s"
 severity = "critical"
 "#,
         sink("csv", &csv),
-        sink("jsonl", &jsonl)
+        sink("jsonl", &jsonl),
+        burner::RULE
     ));
     let mut watch = program.run();
     let banner = program.log();

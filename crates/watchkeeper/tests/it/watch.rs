@@ -13,10 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 pub fn configuration(authority: &Authority, port: u16) -> String {
     format!(
         r#"
-[host]
-name = "testhost"
-time_zone = "Europe/Berlin"
-
 [smtp.mail]
 server = "localhost:{port}"
 security = "starttls"
@@ -30,18 +26,11 @@ match = 'rule == "burner"'
 to = [{{ channel = "mail", recipients = ["ops@localhost"] }}]
 group_wait = "1s"
 
-[rules]
-disable = ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]
-
-[[rule]]
-id = "burner"
-title = "A process takes a large part of the machine"
-each = "process"
-when = 'process.cpu.cores > 0.3'
-for = "3s"
+{rule}for = "3s"
 severity = "critical"
 "#,
         ca = authority.ca_file().display(),
+        rule = burner::RULE,
     )
 }
 
