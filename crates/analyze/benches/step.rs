@@ -15,7 +15,7 @@ use watchkeeper_core::quantity::Span;
 use watchkeeper_core::snapshot::{
     CpuTimes, Host, Memory, Process, ProcessCpu, ProcessIo, ProcessMemory, Remainder, TickFlags,
 };
-use watchkeeper_core::{BootId, HostId, Image, ProcessKey, ProcessState, Severity, Snapshot};
+use watchkeeper_core::{BootId, HostId, Image, ProcessKey, ProcessState, Snapshot};
 
 const PROCESSES: u32 = 5_000;
 const RULES: usize = 50;
@@ -62,6 +62,9 @@ fn snapshot() -> Snapshot {
     let cpu = CpuTimes { user_us: 1_000_000, idle_us: 1_000_000, ..CpuTimes::default() };
     let memory = Memory { total_bytes: 16 << 30, available_bytes: 8 << 30, ..Memory::default() };
     Snapshot {
+        anomaly: None,
+        checks: None,
+        watch: None,
         at: Moment { ts_ms: 1_795_176_000_000, mono_ms: 1_000_000, suspended_ms: 0, boot: BOOT },
         interval_ms: 1_000,
         flags: TickFlags::default(),
@@ -85,13 +88,10 @@ fn analyzer(rules: usize, each: Option<&str>) -> Analyzer {
     let configs: Vec<RuleConfig> = (0..rules)
         .map(|number| RuleConfig {
             id: format!("rule-{number}"),
-            title: None,
             when: CONDITIONS[number % additive].to_owned(),
             hold: Span::from_secs(300),
-            clear: None,
-            keep_firing: Span::from_secs(60),
-            severity: Severity::Warning,
             each: each.map(str::to_owned),
+            ..RuleConfig::default()
         })
         .collect();
     let settings = Settings {

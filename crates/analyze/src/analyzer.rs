@@ -266,6 +266,8 @@ fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, a
         host: settings.host_name.clone(),
         labels,
         alerts: vec![alert.fingerprint],
+        joined: Vec::new(),
+        times: 1,
         opened_ms,
         closed_ms: None,
         evidence,

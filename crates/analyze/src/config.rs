@@ -1,5 +1,7 @@
 //! Rules as people write them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use watchkeeper_core::quantity::Span;
@@ -18,7 +20,7 @@ pub struct RuleConfig {
     #[serde(default)]
     pub title: Option<String>,
     /// The condition, on metrics of the host and of one kind of entity, with values in their units: comparisons, `&&`,
-    /// `||`, `!`, arithmetic, `in`, `? :` and searches in text, see `docs/rules.md`. Required.
+    /// `||`, `!`, arithmetic, `in`, `? :`, searches in text and windows over time, see `docs/rules.md`. Required.
     /// Example: `'system.cpu.utilization > "90%"'`.
     pub when: String,
     /// How long the condition must hold before the rule fires, at least three collection intervals. Only time that was
@@ -43,6 +45,45 @@ pub struct RuleConfig {
     /// `"program"` too: they are then added up over all processes of a program. Example: `"program"`.
     #[serde(default)]
     pub each: Option<String>,
+    /// Labels that its incidents carry beside those of the host; routes and silences match them as `labels.NAME`.
+    /// Example: `{ team = "data" }`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// What it means, for those who are told: one or two sentences. Example: `"The replica falls behind."`.
+    #[serde(default)]
+    pub summary: Option<String>,
+    /// Where it is written what to do: a link or a path. Default: the guide page of a shipped rule.
+    /// Example: `"https://wiki.example.com/db-lag"`.
+    #[serde(default)]
+    pub runbook: Option<String>,
+    /// Whether it is in force. Default: `true`.
+    #[serde(default = "enabled")]
+    pub enabled: bool,
+}
+
+impl Default for RuleConfig {
+    /// A rule without a name and a condition, which is refused.
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            title: None,
+            when: String::new(),
+            hold: Span::default(),
+            clear: None,
+            keep_firing: keep_firing(),
+            severity: Severity::default(),
+            each: None,
+            labels: BTreeMap::new(),
+            summary: None,
+            runbook: None,
+            enabled: enabled(),
+        }
+    }
+}
+
+/// What `enabled` is where nobody wrote it.
+fn enabled() -> bool {
+    true
 }
 
 /// What `keep_firing` is where nobody wrote it.
@@ -64,6 +105,9 @@ pub struct RuleFile {
 pub struct RulesConfig {
     /// Ids of shipped rules that are not wanted. Default: none. Example: `["host-cpu"]`.
     pub disable: Vec<String>,
+    /// Ids of shipped rules that are wanted although they are off by themselves. Default: none.
+    /// Example: `["new-listening-port"]`.
+    pub enable: Vec<String>,
 }
 
 impl Validate for RuleConfig {

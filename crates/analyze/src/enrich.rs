@@ -78,7 +78,7 @@ fn recurrence(former: &[IncidentRecord], opened_ms: i64) -> Option<Recurrence> {
     } else {
         lengths[middle]
     };
-    Some(Recurrence { times: u32::try_from(former.len()).unwrap_or(u32::MAX), last_ms, median_ms })
+    Some(Recurrence { times: u32::try_from(former.len()).unwrap_or(u32::MAX), last_ms, median_ms, pattern: None })
 }
 
 /// p10 to p90 of 1-minute values within 30 min of this local hour over the last 14 days; `None` if it is not known yet.

@@ -72,6 +72,9 @@ impl<'a> Scene<'a> {
             usual: Known::NotYet,
             recurrence: Known::NotYet,
             last_acknowledgement: Known::NotYet,
+            trend: None,
+            summary: None,
+            runbook: None,
             time_zone: time_zone.to_owned(),
         }
     }
@@ -98,6 +101,9 @@ impl<'a> Scene<'a> {
             usual: Known::Nothing,
             recurrence: Known::NotYet,
             last_acknowledgement: Known::NotYet,
+            trend: None,
+            summary: None,
+            runbook: None,
             time_zone: time_zone.to_owned(),
         }
     }

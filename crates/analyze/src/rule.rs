@@ -43,6 +43,14 @@ pub struct Rule {
     pub keep_ms: i64,
     /// How bad it is.
     pub severity: Severity,
+    /// Labels of its incidents beside those of the host.
+    pub labels: BTreeMap<String, String>,
+    /// What it means, for those who are told.
+    pub summary: Option<String>,
+    /// Where it is written what to do.
+    pub runbook: Option<String>,
+    /// Whether it is in force unless somebody says otherwise.
+    pub enabled: bool,
     /// Whether it is one of those that come with the program.
     pub shipped: bool,
     /// The collection interval it was checked for, milliseconds.
@@ -121,6 +129,10 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
                 clear,
                 keep_ms: config.keep_firing.ms(),
                 severity: config.severity,
+                labels: config.labels.clone(),
+                summary: config.summary.clone(),
+                runbook: config.runbook.clone(),
+                enabled: config.enabled,
                 shipped,
                 interval_ms,
             }),

@@ -11,7 +11,7 @@ use watchkeeper_core::quantity::Span;
 use watchkeeper_core::snapshot::{
     CpuTimes, Filesystem, Host, Memory, Process, ProcessCpu, ProcessIo, ProcessMemory, Remainder, TickFlags,
 };
-use watchkeeper_core::{BootId, Change, Entity, HostId, Image, ProcessKey, ProcessState, Severity, Snapshot};
+use watchkeeper_core::{BootId, Change, Entity, HostId, Image, ProcessKey, ProcessState, Snapshot};
 
 use crate::{Analyzer, RuleConfig, Settings, compile};
 
@@ -25,13 +25,10 @@ const GIB: u64 = 1 << 30;
 pub(crate) fn rule(id: &str, when: &str, hold: &str) -> RuleConfig {
     RuleConfig {
         id: id.to_owned(),
-        title: None,
         when: when.to_owned(),
         hold: Span::parse(hold).unwrap(),
-        clear: None,
         keep_firing: Span::default(),
-        severity: Severity::Warning,
-        each: None,
+        ..RuleConfig::default()
     }
 }
 
@@ -61,6 +58,9 @@ impl Machine {
         let host = Host { cpu_count: Some(2), memory: Some(memory), ..Host::default() };
         let at = Moment { ts_ms: START_MS, mono_ms: 1_000_000, suspended_ms: 0, boot: BOOT };
         let snapshot = Snapshot {
+            anomaly: None,
+            checks: None,
+            watch: None,
             at,
             interval_ms: 1_000,
             flags: TickFlags::default(),

@@ -96,6 +96,7 @@ impl Portable {
             interfaces,
             peers: None,
             sockets: None,
+            checks: None,
             processes: Some(processes),
             gaps,
         }

@@ -80,7 +80,7 @@ impl Linux {
         }
         let HostSections { host, cpus, disks, filesystems, interfaces, peers, sockets } =
             self.host.read(&at, &mut gaps);
-        Reading { at, host, cpus, disks, filesystems, interfaces, peers, sockets, processes, gaps }
+        Reading { at, host, cpus, disks, filesystems, interfaces, peers, sockets, checks: None, processes, gaps }
     }
 }
 

@@ -47,6 +47,12 @@ pub struct Evidence {
     pub recurrence: Known<Recurrence>,
     /// Who last acknowledged the like.
     pub last_acknowledgement: Known<Acknowledgement>,
+    /// How the value rises, if the rule looks at a rise.
+    pub trend: Option<Trend>,
+    /// What the rule's author has to say about it.
+    pub summary: Option<String>,
+    /// Where it is written what to do: a link or a path.
+    pub runbook: Option<String>,
     /// IANA name of the time zone that local times are to be shown in.
     pub time_zone: String,
 }
@@ -141,6 +147,64 @@ pub struct Recurrence {
     pub last_ms: i64,
     /// Their median length in milliseconds.
     pub median_ms: i64,
+    /// When it comes, if it comes regularly.
+    pub pattern: Option<Pattern>,
+}
+
+/// A rise over a window, as it was at the moment of firing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trend {
+    /// The metric that rises.
+    pub metric: String,
+    /// Its unit.
+    pub unit: Unit,
+    /// By how much each second, in the unit: the robust slope.
+    pub per_second: f64,
+    /// By how much it rose within the window, in the unit.
+    pub rise: f64,
+    /// Share of the variation that a straight line explains, 0..1.
+    pub r2: f64,
+    /// Probability that values without a trend look like this, 0..1.
+    pub p: f64,
+    /// Length of the window that was observed, milliseconds.
+    pub window_ms: i64,
+    /// What cannot be exceeded, in the unit, e.g. the machine's memory or the size of a filesystem, if there is such.
+    pub limit: Option<f64>,
+    /// When the limit is reached if it goes on like this, milliseconds UTC.
+    pub full_ms: Option<i64>,
+}
+
+/// When something comes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pattern {
+    /// What it follows.
+    pub cycle: Cycle,
+    /// Length of the cycle, milliseconds.
+    pub period_ms: i64,
+    /// Local minute of the day around which it comes, 0 to 1439; only of a day or a week.
+    pub minute: Option<u16>,
+    /// Day of the week, 1 Monday to 7 Sunday; only of a week.
+    pub weekday: Option<u8>,
+    /// Half of the times lie closer to it than this, milliseconds.
+    pub spread_ms: i64,
+    /// In how many of the last `chances` cycles it came.
+    pub hits: u32,
+    /// Cycles that were looked at.
+    pub chances: u32,
+    /// When it is to be expected next, milliseconds UTC.
+    pub next_ms: i64,
+}
+
+/// What a recurrence follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cycle {
+    /// The same local time every day.
+    Day,
+    /// The same local time on the same day every week.
+    Week,
+    /// The same time after the time before.
+    Interval,
 }
 
 /// Who took an incident on.

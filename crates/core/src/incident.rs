@@ -80,6 +80,24 @@ impl IncidentEvent {
     }
 }
 
+/// Most alerts that an incident lists by name; more are only counted.
+pub const MOST_JOINED: usize = 100;
+
+/// An alert that joined an incident.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// When it began to fire, milliseconds UTC.
+    pub at_ms: i64,
+    /// Id of its rule.
+    pub rule: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One line: what is wrong.
+    pub title: String,
+    /// Identity of the alert.
+    pub fingerprint: Fingerprint,
+}
+
 /// Alerts that belong together; what people see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -99,6 +117,11 @@ pub struct Incident {
     pub labels: BTreeMap<String, String>,
     /// The alerts in it, oldest first.
     pub alerts: Vec<Fingerprint>,
+    /// Alerts that joined after the first, oldest first, at most [`MOST_JOINED`].
+    pub joined: Vec<Joined>,
+    /// How often it fired: 1, and one more each time that its program's next process or another alert of the same rule on
+    /// the same program fired while it was open.
+    pub times: u32,
     /// When it opened, milliseconds UTC.
     pub opened_ms: i64,
     /// When it closed, milliseconds UTC.

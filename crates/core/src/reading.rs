@@ -30,6 +30,8 @@ pub struct Reading {
     pub peers: Option<Vec<Peer>>,
     /// Listening sockets.
     pub sockets: Option<Vec<Socket>>,
+    /// Active checks in the order of the configuration; `None` if there are none.
+    pub checks: Option<Vec<Check>>,
     /// Every living process, sorted by key. `None`: the list itself could not be read.
     pub processes: Option<Vec<ProcessReading>>,
     /// What could not be read, and why.
@@ -290,6 +292,12 @@ pub struct Socket {
     pub queue: Option<u32>,
     /// The most that may wait; `None` where only the kernel's table was readable.
     pub backlog: Option<u32>,
+    /// Bytes that have arrived for it, or for connections accepted from it, and that nobody has read.
+    pub unread_bytes: Option<u64>,
+    /// Process id of who listens, if it could be found.
+    pub owner: Option<u32>,
+    /// Appeared since the look before; unknown in a reading and at the first look.
+    pub opened: Option<bool>,
 }
 
 impl Socket {
@@ -301,6 +309,25 @@ impl Socket {
             format!("{} {}:{}", self.protocol, self.address, self.port)
         }
     }
+}
+
+/// What an active check that the user named found when it was last tried; the same in reading and snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Name of the check; the identity.
+    pub name: String,
+    /// What is checked, without a secret: `tcp 127.0.0.1:5432` or `https://example.com/health`.
+    pub target: String,
+    /// Whether the last try succeeded; `None` before the first one is over.
+    pub up: Option<bool>,
+    /// How long the last try took, microseconds; of one that failed until it did.
+    pub duration_us: Option<u64>,
+    /// Status of the HTTP answer, if there was one.
+    pub status: Option<u16>,
+    /// Why the last try failed: a sentence, cleaned of foreign control characters.
+    pub error: Option<String>,
+    /// Monotonic milliseconds at which the last try was over.
+    pub tried_mono_ms: Option<i64>,
 }
 
 /// A group of fields with the time at which it was looked at. An unread group keeps its last value.

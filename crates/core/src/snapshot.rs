@@ -12,8 +12,8 @@ use crate::identity::ProcessKey;
 use crate::moment::Moment;
 use crate::process::{Image, ProcessState};
 pub use crate::reading::{
-    CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure, ProcessCpu,
-    ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Swap,
+    Check, CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure,
+    ProcessCpu, ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Swap,
 };
 
 /// What is special about a tick; bits, stored in the log.
@@ -66,6 +66,12 @@ pub struct Snapshot {
     pub peers: Option<Vec<Peer>>,
     /// Listening sockets.
     pub sockets: Option<Vec<Socket>>,
+    /// Active checks in the order of the configuration; `None` if there are none.
+    pub checks: Option<Vec<Check>>,
+    /// How the watch itself does.
+    pub watch: Option<Watch>,
+    /// How strange this tick is to a model; `None` without one, or where a feature of it is unknown.
+    pub anomaly: Option<Anomaly>,
     /// Living processes, sorted by key. `None`: the list itself could not be read.
     pub processes: Option<Vec<Process>>,
     /// Processes that ended during the interval.
@@ -92,6 +98,9 @@ impl Snapshot {
             interfaces: None,
             peers: None,
             sockets: None,
+            checks: None,
+            watch: None,
+            anomaly: None,
             processes: None,
             exited: Vec::new(),
             not_attributed: Remainder::default(),
@@ -145,6 +154,33 @@ pub struct Host {
     pub counters: HostCounters,
     /// Established TCP connections now.
     pub connections: Option<u32>,
+    /// By how much the wall clock was set during the interval, milliseconds, negative for backwards; 0 if it was not.
+    /// Unknown at the first look.
+    pub clock_step_ms: Option<i64>,
+}
+
+/// How the watch itself does, as far as it knew when it looked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// By how much this look came too late, milliseconds.
+    pub late_ms: u64,
+    /// For how long the log could not be written, milliseconds; 0 if it can, or nothing is logged.
+    pub log_failing_ms: u64,
+    /// For how long alerts could not be kept on disk, milliseconds; 0 if they can.
+    pub state_failing_ms: u64,
+    /// For how long the channel that fails longest has failed, milliseconds; 0 if all work.
+    pub channel_failing_ms: u64,
+    /// Age of the oldest message that is due and not sent, milliseconds; 0 without one.
+    pub outbox_age_ms: u64,
+}
+
+/// How strange a tick is to a model of what is normal.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Anomaly {
+    /// 0 to 1, higher is stranger.
+    pub score: f64,
+    /// 0 to 1: the share of the model's trees that agree with the verdict of the score.
+    pub confidence: f64,
 }
 
 /// One logical CPU over the interval.

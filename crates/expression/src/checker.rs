@@ -266,7 +266,7 @@ impl<'a> Checker<'a> {
             return self.wrong(error);
         };
         let unit = field.unit;
-        let index = match self.inputs.iter().position(|input| input.name == name) {
+        let index = match self.inputs.iter().position(|input| input.name == name && input.window.is_none()) {
             Some(index) => index,
             None => self.input(name, range, field),
         };
@@ -291,7 +291,7 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
-        self.inputs.push(Input { name: name.to_owned(), unit: field.unit, entity: field.entity });
+        self.inputs.push(Input { name: name.to_owned(), unit: field.unit, entity: field.entity, window: None });
         self.details.push(field);
         index
     }

@@ -7,6 +7,7 @@ use watchkeeper_core::{EntityKind, Unit};
 
 use crate::program::{Known, Program};
 use crate::syntax::Binary;
+use crate::window::Window;
 
 /// How a field is compared, with the field on the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,15 +113,18 @@ impl Threshold {
     }
 }
 
-/// A field that a condition looks at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A field that a condition looks at, as it is now or over a window.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     /// Name of the field.
     pub name: String,
-    /// Its unit; [`Unit::Text`] for words.
+    /// Unit of the value that the condition is given: of the field, or of what the window function makes of it;
+    /// [`Unit::Text`] for words.
     pub unit: Unit,
     /// The kind of entity it belongs to, if it belongs to one.
     pub entity: Option<EntityKind>,
+    /// What is made of its values over time; `None`: the value now.
+    pub window: Option<Window>,
 }
 
 /// The comparison that people are shown: a field, what it is compared with, and how.

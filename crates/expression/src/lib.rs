@@ -18,6 +18,7 @@ mod parser;
 mod print;
 mod program;
 mod syntax;
+mod window;
 
 pub use checker::{check, compile};
 pub use condition::{Comparison, Condition, Headline, Input, Threshold};
@@ -25,3 +26,4 @@ pub use error::ExpressionError;
 pub use field::{Bounds, CatalogueFields, Field, Fields};
 pub use parser::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING, parse};
 pub use syntax::{Binary, Expression, Literal, Node, Syntax, Unary, Word};
+pub use window::{Function, Window};

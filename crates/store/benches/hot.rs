@@ -286,6 +286,9 @@ impl Machine {
         let host = self.host(busy_us);
         let cpus = (0..2).map(|number| Cpu { number, times: Some(self.times(busy_us / 2)) }).collect();
         Snapshot {
+            anomaly: None,
+            checks: None,
+            watch: None,
             at: Moment {
                 ts_ms: DAY + second * 1_000,
                 mono_ms: 10_000_000 + second * 1_000,
@@ -379,6 +382,7 @@ impl Machine {
             total_us: machine.roll(20_000),
         };
         Host {
+            clock_step_ms: None,
             cpu_count: Some(2),
             cpu: Some(self.times(busy_us)),
             memory: Some(memory),
@@ -485,6 +489,9 @@ fn end(process: Process, second: i64) -> Exited {
 
 fn socket(index: u16) -> Socket {
     Socket {
+        opened: None,
+        owner: None,
+        unread_bytes: None,
         protocol: "tcp".to_owned(),
         address: "0.0.0.0".to_owned(),
         port: 8_000 + index,

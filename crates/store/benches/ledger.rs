@@ -72,6 +72,9 @@ fn firing(number: u64) -> (Vec<Change>, Vec<OutboxRow>) {
         usual: Known::NotYet,
         recurrence: Known::NotYet,
         last_acknowledgement: Known::NotYet,
+        trend: None,
+        summary: None,
+        runbook: None,
         time_zone: "Europe/Berlin".to_owned(),
     };
     let incident = Incident {
@@ -83,6 +86,8 @@ fn firing(number: u64) -> (Vec<Change>, Vec<OutboxRow>) {
         host: "db1".to_owned(),
         labels: BTreeMap::new(),
         alerts: vec![Fingerprint(number)],
+        joined: Vec::new(),
+        times: 1,
         opened_ms: 1_795_000_300_000,
         closed_ms: None,
         evidence,

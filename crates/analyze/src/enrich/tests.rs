@@ -205,7 +205,7 @@ fn former_incidents_are_counted() {
     let opened_ms = incident(&change).opened_ms;
     let log = Log { incidents: records, ..Log::default() };
     let evidence = enriched(change.clone(), &log);
-    let expected = Recurrence { times: 3, last_ms: opened_ms - DAY_MS, median_ms: 20 * MINUTE_MS };
+    let expected = Recurrence { times: 3, last_ms: opened_ms - DAY_MS, median_ms: 20 * MINUTE_MS, pattern: None };
     assert_eq!(evidence.recurrence, Known::Yes(expected));
     assert_eq!(evidence.last_acknowledgement, Known::Yes(acknowledged("bob", 9)));
     // Of two lengths the median is between them; one that is still open lasts until now.

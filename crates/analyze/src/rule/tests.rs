@@ -140,10 +140,10 @@ fn shipped_rules_can_be_disabled_and_replaced() {
     let shipped = || compile_shipped(&shipped(), 1_000).unwrap();
     let ids = |rules: Vec<Rule>| rules.into_iter().map(|rule| (rule.id, rule.shipped)).collect::<Vec<_>>();
     let own = compile(&[rule("host-memory", "system.memory.utilization > \"80%\"", "1m")], 1_000).unwrap();
-    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "filesystem-full".to_owned()] };
+    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "filesystem-full".to_owned()], enable: Vec::new() };
     let rules = effective(shipped(), own, &config).unwrap();
     assert_eq!(ids(rules), [("filesystem-full-critical".to_owned(), true), ("host-memory".to_owned(), false)]);
-    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "host-cqu".to_owned()] };
+    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "host-cqu".to_owned()], enable: Vec::new() };
     assert_eq!(
         told(&effective(shipped(), Vec::new(), &config).unwrap_err()),
         "disable.1: no shipped rule has the id `host-cqu`\n    shipped rules are host-cpu, host-memory, \

@@ -18,6 +18,7 @@ const BOOT: BootId = BootId(Uuid::from_u128(1));
 /// The machine `mono_ms` after its boot, which was at a fixed time, with two CPUs and nothing else.
 fn reading(mono_ms: i64) -> Reading {
     Reading {
+        checks: None,
         at: Moment { ts_ms: 1_700_000_000_000 + mono_ms, mono_ms, suspended_ms: 0, boot: BOOT },
         host: HostReading { cpu_count: Some(2), ..HostReading::default() },
         cpus: None,

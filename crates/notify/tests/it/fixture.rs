@@ -71,13 +71,21 @@ pub fn incident(number: i64) -> Incident {
             ProgramChange { program: "cargo.service / rustc".to_owned(), now: 0.312, before: Some(0.02) },
         ],
         usual: Known::Yes(UsualRange { low: 0.12, high: 0.35, days: 14 }),
-        recurrence: Known::Yes(Recurrence { times: 6, last_ms: OPENED_MS - 86_400_000, median_ms: 660_000 }),
+        recurrence: Known::Yes(Recurrence {
+            times: 6,
+            last_ms: OPENED_MS - 86_400_000,
+            median_ms: 660_000,
+            pattern: None,
+        }),
         last_acknowledgement: Known::Yes(Acknowledgement {
             by: "bob".to_owned(),
             at_ms: OPENED_MS - 86_000_000,
             until_ms: None,
             note: Some("nightly build, harmless".to_owned()),
         }),
+        trend: None,
+        summary: None,
+        runbook: None,
         time_zone: "Europe/Berlin".to_owned(),
     };
     Incident {
@@ -89,6 +97,8 @@ pub fn incident(number: i64) -> Incident {
         host: "db1".to_owned(),
         labels: BTreeMap::from([("env".to_owned(), "prod".to_owned()), ("team".to_owned(), "data".to_owned())]),
         alerts: vec![fingerprint],
+        joined: Vec::new(),
+        times: 1,
         opened_ms,
         closed_ms: None,
         evidence,

@@ -332,8 +332,7 @@ impl Kind for SocketKind {
             address: text(identity.get(1))?,
             port: number(identity.get(2))?,
             uid: number(identity.get(3)),
-            queue: None,
-            backlog: None,
+            ..Socket::default()
         })
     }
 

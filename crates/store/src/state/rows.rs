@@ -61,6 +61,8 @@ pub(super) fn incident(row: &Row<'_>) -> Result<Incident, Failure> {
         host: row.get(5)?,
         labels: json::decode("the labels of an incident", &labels)?,
         alerts: json::decode("the alerts of an incident", &alerts)?,
+        joined: Vec::new(),
+        times: 1,
         opened_ms: row.get(8)?,
         closed_ms: row.get(9)?,
         evidence: json::decode_evidence(&evidence)?,

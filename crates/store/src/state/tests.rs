@@ -132,6 +132,8 @@ fn incident(key: u64, opened_ms: i64) -> Incident {
         host: "db1".to_owned(),
         labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
         alerts: vec![Fingerprint(u64::MAX)],
+        joined: Vec::new(),
+        times: 1,
         opened_ms,
         closed_ms: None,
         evidence: Evidence {
@@ -153,6 +155,9 @@ fn incident(key: u64, opened_ms: i64) -> Incident {
             usual: Known::NotYet,
             recurrence: Known::Nothing,
             last_acknowledgement: Known::NotYet,
+            trend: None,
+            summary: None,
+            runbook: None,
             time_zone: "Europe/Berlin".to_owned(),
         },
     }

@@ -184,7 +184,17 @@ fn coverage_tells_what_was_seen_and_what_was_not() {
 }
 
 fn socket(port: u16) -> Socket {
-    Socket { protocol: "tcp".to_owned(), address: "::".to_owned(), port, uid: Some(0), queue: None, backlog: None }
+    Socket {
+        opened: None,
+        owner: None,
+        unread_bytes: None,
+        protocol: "tcp".to_owned(),
+        address: "::".to_owned(),
+        port,
+        uid: Some(0),
+        queue: None,
+        backlog: None,
+    }
 }
 
 #[test]

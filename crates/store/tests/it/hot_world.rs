@@ -49,6 +49,9 @@ pub fn plain(ts_ms: i64, count: u32) -> Snapshot {
     let mono_ms = ts_ms - DAY + 1_000_000;
     let processes = (1..=count).map(|pid| process(pid, 1_000 * u64::from(pid))).collect();
     Snapshot {
+        anomaly: None,
+        checks: None,
+        watch: None,
         at: Moment { ts_ms, mono_ms, suspended_ms: 0, boot: boot() },
         interval_ms: 1_000,
         flags: TickFlags::default(),
@@ -223,6 +226,9 @@ impl World {
         let keep = |dice: &mut Dice| previous.as_ref().filter(|_| !dice.one_in(3));
         let dice = &mut self.dice;
         let snapshot = Snapshot {
+            anomaly: None,
+            checks: None,
+            watch: None,
             at: Moment { ts_ms, mono_ms, suspended_ms: 17, boot: boot() },
             interval_ms: if is_first { 0 } else { interval_ms },
             flags: TickFlags(flags),
@@ -328,6 +334,7 @@ fn quiet(mut host: Host) -> Host {
 
 fn host(dice: &mut Dice) -> Host {
     Host {
+        clock_step_ms: None,
         cpu_count: dice.maybe(|dice| 1 + dice.roll(4) as u32),
         cpu: dice.maybe(Dice::times),
         memory: dice.maybe(|dice| Memory {
@@ -428,6 +435,9 @@ fn sockets(dice: &mut Dice) -> Vec<Socket> {
     let mut sockets: Vec<Socket> = addresses
         .into_iter()
         .map(|address| Socket {
+            opened: None,
+            owner: None,
+            unread_bytes: None,
             protocol: "tcp".to_owned(),
             address,
             port: 80 + dice.roll(2) as u16,

@@ -38,6 +38,8 @@ pub fn opened(key: u64) -> Change {
         host: "db1".to_owned(),
         labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
         alerts: vec![Fingerprint(key)],
+        joined: Vec::new(),
+        times: 1,
         opened_ms: 1_000,
         closed_ms: None,
         evidence: Evidence {
@@ -59,6 +61,9 @@ pub fn opened(key: u64) -> Change {
             usual: Known::NotYet,
             recurrence: Known::Nothing,
             last_acknowledgement: Known::NotYet,
+            trend: None,
+            summary: None,
+            runbook: None,
             time_zone: "UTC".to_owned(),
         },
     };

@@ -119,6 +119,8 @@ mod tests {
             host: "db1".to_owned(),
             labels: std::collections::BTreeMap::new(),
             alerts: Vec::new(),
+            joined: Vec::new(),
+            times: 1,
             opened_ms: 60_000,
             closed_ms: None,
             evidence: Evidence {
@@ -140,6 +142,9 @@ mod tests {
                 usual: Known::NotYet,
                 recurrence: Known::NotYet,
                 last_acknowledgement: Known::NotYet,
+                trend: None,
+                summary: None,
+                runbook: None,
                 time_zone: "UTC".to_owned(),
             },
         }

@@ -120,6 +120,7 @@ mod tests {
         fn read(&mut self) -> Result<Reading, CollectError> {
             let now_ms = watchkeeper_collect::monotonic_ms();
             Ok(Reading {
+                checks: None,
                 at: Moment { ts_ms: now_ms, mono_ms: now_ms, suspended_ms: 0, boot: BootId::default() },
                 host: HostReading::default(),
                 cpus: None,

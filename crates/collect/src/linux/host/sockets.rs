@@ -161,6 +161,7 @@ impl Tally {
             uid: Some(socket.uid),
             queue: Some(socket.queue),
             backlog: socket.backlog,
+            ..Socket::default()
         });
         Found { connections: self.connections, peers, sockets: sockets.collect() }
     }
