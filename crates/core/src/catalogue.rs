@@ -19,6 +19,8 @@ pub enum Kind {
     Gauge,
     /// A total of the kernel, seen as a rate per second over the interval.
     Counter,
+    /// How often something happened in this tick: a number of events, not a rate. `count(field, window)` adds them up.
+    Event,
     /// Words that describe the entity.
     Label,
 }
