@@ -61,6 +61,9 @@ enum Command {
     /// Incidents: what happened, who did it, who was told
     #[command(subcommand)]
     Incidents(command::incidents::IncidentsCommand),
+    /// Rules: which are in force, and whether they are right
+    #[command(subcommand)]
+    Rules(command::rules::RulesCommand),
     /// Messages to people
     #[command(subcommand)]
     Notify(command::notify::NotifyCommand),
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
         Some(Command::Detect(args)) => command::detect::detect(&global, &args),
         Some(Command::Status(args)) => command::status::status(&global, &args),
         Some(Command::Incidents(command)) => command::incidents::incidents(&global, &command),
+        Some(Command::Rules(command)) => command::rules::rules(&global, &command),
         Some(Command::Notify(command)) => command::notify::notify(&global, &command),
         Some(Command::Config(command)) => command::config::config(&global, &command),
     };

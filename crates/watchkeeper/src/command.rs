@@ -6,6 +6,7 @@ pub mod incidents;
 pub mod notify;
 pub mod record;
 pub mod replay;
+pub mod rules;
 pub mod run;
 pub mod status;
 pub mod train;
