@@ -13,12 +13,15 @@ pub struct Problem {
     pub message: String,
     /// How to mend it, if there is something to say.
     pub help: Option<String>,
+    /// Where the same was written before, for what may stand only once: a path like `key_path`.
+    #[serde(default)]
+    pub first: Option<String>,
 }
 
 impl Problem {
     /// A mistake at a key.
     pub fn new(key_path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key_path: key_path.into(), within: None, message: message.into(), help: None }
+        Self { key_path: key_path.into(), within: None, message: message.into(), help: None, first: None }
     }
 
     /// The same with a sentence on how to mend it.
@@ -35,11 +38,19 @@ impl Problem {
         self
     }
 
+    /// The same with where it was written before.
+    #[must_use]
+    pub fn first(mut self, key_path: impl Into<String>) -> Self {
+        self.first = Some(key_path.into());
+        self
+    }
+
     /// The same, seen from a struct that holds the validated one under `prefix`.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
-        self.key_path =
-            if self.key_path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{}", self.key_path) };
+        let under = |path: &str| if path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{path}") };
+        self.key_path = under(&self.key_path);
+        self.first = self.first.as_deref().map(under);
         self
     }
 }
@@ -48,4 +59,16 @@ impl Problem {
 pub trait Validate {
     /// All mistakes at once; empty when the section can be used.
     fn validate(&self) -> Vec<Problem>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_places_are_seen_from_the_struct_that_holds_them() {
+        let problem = Problem::new("id", "used twice").under("1").first("0.id").under("rule");
+        assert_eq!((problem.key_path.as_str(), problem.first.as_deref()), ("rule.1.id", Some("rule.0.id")));
+        assert_eq!(Problem::new("", "wrong").under("rule").key_path, "rule");
+    }
 }

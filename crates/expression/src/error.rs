@@ -30,6 +30,7 @@ impl ExpressionError {
 
     /// The same as a mistake at a key of the configuration.
     pub fn problem(self, key_path: &str) -> Problem {
-        Problem { key_path: key_path.to_owned(), within: Some(self.range), message: self.message, help: self.help }
+        let problem = Problem::new(key_path, self.message).within(self.range);
+        Problem { help: self.help, ..problem }
     }
 }

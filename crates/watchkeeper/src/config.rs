@@ -31,7 +31,7 @@ use tracing_subscriber::filter::LevelFilter;
 use watchkeeper_analyze::{RuleConfig, RulesConfig};
 use watchkeeper_collect::CollectConfig;
 use watchkeeper_core::text::clean;
-use watchkeeper_core::{Problem, Validate};
+use watchkeeper_core::{Problem, Validate, label_problems};
 use watchkeeper_notify::{RouteConfig, Routes, SmtpConfig};
 use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 
@@ -165,16 +165,7 @@ impl Validate for HostConfig {
                 problems.push(Problem::new("name", message));
             }
         }
-        for (name, value) in &self.labels {
-            let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if !plain || name.as_bytes()[0].is_ascii_digit() {
-                let message = "the name of a label has letters, digits and `_`, and begins with no digit";
-                problems.push(Problem::new(format!("labels.{name}"), message));
-            }
-            if value.chars().any(char::is_control) {
-                problems.push(Problem::new(format!("labels.{name}"), "a label has control characters in it"));
-            }
-        }
+        problems.extend(label_problems(&self.labels));
         problems.extend(self.zone().err());
         problems
     }
