@@ -24,7 +24,7 @@ mod unlogged;
 
 pub use config::{Retention, StoreConfig};
 pub use error::OpenError;
-pub use reader::Reader;
+pub use reader::{Reader, Replay};
 pub use recorder::SqliteRecorder;
 pub use recording::{SnapshotFileEntry, SnapshotFileError, SnapshotFileHeader, SnapshotFileReader, SnapshotFileWriter};
 pub use sink::{Sink, SinkConfig, SinkError, SinkFormat, SinkMode, SinkOrigin, UserName, Written, validate_sinks};

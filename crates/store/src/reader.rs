@@ -10,6 +10,7 @@ mod file;
 mod lane;
 mod lives;
 mod needs;
+mod playback;
 mod replay;
 mod series;
 mod snapshot;
@@ -27,6 +28,8 @@ use crate::error::OpenError;
 use crate::hot::day;
 use crate::{folder, state};
 use file::LogFile;
+
+pub use playback::Replay;
 
 /// A read-only view of a store. It takes no lock and holds no file open between questions; clones are cheap.
 #[derive(Clone, Debug)]
@@ -56,6 +59,19 @@ impl Reader {
     #[must_use]
     pub fn with_deadline(self, within: Duration) -> Self {
         Self { deadline: Instant::now().checked_add(within), ..self }
+    }
+
+    /// Every tick of the range, rebuilt from the log, oldest first, in one pass and bounded memory. Ticks are in the order
+    /// in which they were taken; after the clock was set back their times go back too.
+    ///
+    /// What a running watch writes after this began may be missing. With a deadline, the replay ends with
+    /// [`HistoryError::Deadline`] when it is over.
+    ///
+    /// # Errors
+    /// A day file of the range is damaged, of another version, or cannot be read.
+    pub fn replay(&self, range: Range) -> Result<Replay, HistoryError> {
+        let paths = self.files(range)?.iter().map(|file| file.path().to_owned()).collect();
+        Replay::begin(paths, range, self.deadline)
     }
 
     /// The day files that hold a tick in the range, oldest day first.

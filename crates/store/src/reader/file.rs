@@ -1,7 +1,7 @@
 //! One day file, open for reading.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
@@ -21,7 +21,7 @@ const STEPS_BETWEEN_LOOKS: i32 = 1_000;
 /// A day file with at least one tick; what it holds stands still while this is open.
 pub(super) struct LogFile {
     pub(super) connection: Connection,
-    path: String,
+    path: PathBuf,
     /// From the earliest tick to just after the latest, by the wall clock.
     pub(super) span: Range,
     boots: HashMap<i64, BootId>,
@@ -64,15 +64,19 @@ impl LogFile {
             let error = OpenError::Older { path: path.to_owned(), found: version, known: SCHEMA.version() };
             return Err(unreadable(path, &error));
         }
-        let name = path.display().to_string();
         let opened = limit(&mut connection, deadline).and_then(|()| {
             connection.execute_batch("BEGIN")?;
             let span = span(&connection)?;
             let boots = boots(&connection)?;
             Ok((span, boots))
         });
-        let (span, boots) = opened.map_err(|error| failed(&name, &error))?;
-        Ok(span.map(|span| Self { connection, path: name, span, boots }))
+        let (span, boots) = opened.map_err(|error| failed(path, &error))?;
+        Ok(span.map(|span| Self { connection, path: path.to_owned(), span, boots }))
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// What a failure of this file means.
@@ -159,10 +163,10 @@ fn has_wal(path: &Path) -> bool {
     std::fs::metadata(name).is_ok_and(|metadata| metadata.len() > 0)
 }
 
-fn failed(path: &str, error: &rusqlite::Error) -> HistoryError {
+fn failed(path: &Path, error: &rusqlite::Error) -> HistoryError {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => HistoryError::Deadline,
-        _ => HistoryError::Read { path: path.to_owned(), reason: error.to_string() },
+        _ => HistoryError::Read { path: path.display().to_string(), reason: error.to_string() },
     }
 }
 

@@ -1,5 +1,7 @@
 //! Replays a stretch of a day file: tick by tick the rows become a snapshot again.
 
+use std::ops::ControlFlow;
+
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, Rows};
 use watchkeeper_core::snapshot::Process;
@@ -25,6 +27,14 @@ pub(super) struct Wanted {
 }
 
 /// One tick of a replay.
+impl Wanted {
+    /// All that is stored of a tick.
+    pub(super) fn everything() -> Self {
+        let lane = Choice { groups: u32::MAX, only: None };
+        Self { lanes: std::array::from_fn(|_| Some(lane.clone())), images: Images::Whole, exits: true }
+    }
+}
+
 pub(super) struct Frame<'a> {
     pub(super) tick: &'a TickRow,
     /// Only what was wanted is in it; the items are in no order.
@@ -60,11 +70,25 @@ pub(super) struct Cast {
 /// Shows every tick from `first` to `last` to `each`, oldest first.
 pub(super) fn replay(
     file: &LogFile,
-    (first, last): (i64, i64),
+    bounds: (i64, i64),
     wanted: &Wanted,
     kind: EntityKind,
     mut each: impl FnMut(&Frame<'_>),
 ) -> rusqlite::Result<Cast> {
+) -> rusqlite::Result<Cast> {
+    replay_while(file, bounds, wanted, kind, |frame| {
+        each(frame);
+        ControlFlow::Continue(())
+    })
+}
+
+/// The same until `each` has seen enough.
+pub(super) fn replay_while(
+    file: &LogFile,
+    (first, last): (i64, i64),
+    wanted: &Wanted,
+    kind: EntityKind,
+    mut each: impl FnMut(&Frame<'_>) -> ControlFlow<()>,
     let connection = &file.connection;
     let bounds = [file.key_before(first)?, last];
     let mut statements = Vec::new();
@@ -110,8 +134,8 @@ pub(super) fn replay(
         let exits = ended.take(tick.id, exit)?;
         let is_shown = tick.id >= first;
         stage.step(&tick, &gone, exits, is_shown)?;
-        if is_shown {
-            stage.show(&tick, kind, &mut each);
+        if is_shown && stage.show(&tick, kind, &mut each).is_break() {
+            break;
         }
     }
     stage.cast(kind)
@@ -252,7 +276,12 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn show(&mut self, tick: &TickRow, kind: EntityKind, each: &mut impl FnMut(&Frame<'_>)) {
+    fn show(
+        &mut self,
+        tick: &TickRow,
+        kind: EntityKind,
+        each: &mut impl FnMut(&Frame<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let snapshot = &mut self.snapshot;
         snapshot.at = tick.at;
         snapshot.interval_ms = tick.interval_ms;
@@ -274,7 +303,7 @@ impl Stage<'_> {
             _ => self.parts.iter().find(|part| part.kind() == kind).map_or(&[][..], |part| part.slots()),
         };
         let programs = self.lives.programs();
-        each(&Frame { tick, snapshot: &*snapshot, slots, programs, exits: &self.exits });
+        let flow = each(&Frame { tick, snapshot: &*snapshot, slots, programs, exits: &self.exits });
         for part in &mut self.parts {
             part.take_back(snapshot);
         }
@@ -283,6 +312,7 @@ impl Stage<'_> {
         }
     }
 
+        flow
     fn cast(&self, kind: EntityKind) -> rusqlite::Result<Cast> {
         let mut cast = Cast { programs: self.lives.program_names(self.connection)?, ..Cast::default() };
         let lane: Option<&dyn AnyLane> = match &self.processes {

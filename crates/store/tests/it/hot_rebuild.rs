@@ -11,7 +11,7 @@ use watchkeeper_core::{Entity, EntityKind, History, Range, Recorder, Series, Sna
 use crate::hot_world::{DAY, TEN, World, folder, open, reader};
 
 /// Ticks of a made-up machine, 1 s apart on the monotonic clock.
-fn record(folder: &std::path::Path, seed: u64, times: impl Iterator<Item = i64>, step_ms: i64) -> Vec<Snapshot> {
+pub fn record(folder: &std::path::Path, seed: u64, times: impl Iterator<Item = i64>, step_ms: i64) -> Vec<Snapshot> {
     let mut world = World::new(seed);
     let (store, mut recorder) = open(folder);
     let mut snapshots = Vec::new();
@@ -87,7 +87,7 @@ fn live(metric: &Metric, snapshot: &Snapshot, kind: EntityKind) -> BTreeMap<Enti
 
 /// Whether the metric counts something over the interval.
 fn is_rate(metric: &Metric) -> bool {
-    metric.kind == Kind::Counter || metric.name.starts_with("process.cpu.")
+    matches!(metric.kind, Kind::Counter | Kind::Event) || metric.name.starts_with("process.cpu.")
 }
 
 fn same(a: Option<f64>, b: Option<f64>) -> bool {

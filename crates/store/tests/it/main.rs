@@ -9,6 +9,7 @@ mod hot_document;
 mod hot_history;
 mod hot_rebuild;
 mod hot_recorder;
+mod hot_replay;
 mod hot_world;
 mod recording;
 #[cfg(target_os = "linux")] // mounts filesystems
