@@ -101,6 +101,7 @@ impl<'q, 'a> Asking<'q, 'a> {
                 *value = metric.value(self.snapshot, entity);
             }
         }
+        self.forget_windows();
         self.found(self.question.condition.evaluate(&self.values))
     }
 
@@ -110,7 +111,18 @@ impl<'q, 'a> Asking<'q, 'a> {
             *value = (sum.counted > 0).then_some(Value::Number(sum.known));
             *at_least = sum.incomplete;
         }
+        self.forget_windows();
         self.found(self.question.condition.evaluate_at_least(&self.values, &self.at_least))
+    }
+
+    /// What a window is made of is not kept yet: its value is unknown, not the one of now.
+    #[inline]
+    fn forget_windows(&mut self) {
+        for (input, value) in self.question.condition.inputs().iter().zip(&mut self.values) {
+            if input.window.is_some() {
+                *value = None;
+            }
+        }
     }
 
     fn found(&self, verdict: Option<bool>) -> Found {

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Unit {
     /// A share: 0..1 inside, percent on screens (`1`).
     Ratio,
+    /// How much of a share per second: what a share gains or loses over time (`1/s`).
+    RatioPerSecond,
     /// How many CPUs' worth: 1.0 is one core (`{cpu}`).
     Cores,
     /// Bytes (`By`).
@@ -33,6 +35,7 @@ impl Unit {
     pub fn ucum(self) -> &'static str {
         match self {
             Self::Ratio | Self::Number => "1",
+            Self::RatioPerSecond => "1/s",
             Self::Cores => "{cpu}",
             Self::Bytes => "By",
             Self::BytesPerSecond => "By/s",
@@ -47,6 +50,7 @@ impl Unit {
     pub fn words(self) -> &'static str {
         match self {
             Self::Ratio => "a ratio 0..1",
+            Self::RatioPerSecond => "a ratio per second",
             Self::Cores => "a number of cores",
             Self::Bytes => "bytes",
             Self::BytesPerSecond => "bytes per second",
@@ -58,7 +62,7 @@ impl Unit {
         }
     }
 
-    /// A value for people: `97.5 %`, `1.5 GiB`, `20.0 MiB/s`, `3 m 20 s`. Not-a-number reads `unknown`.
+    /// A value for people: `97.5 %`, `5.0 %/h`, `1.5 GiB`, `20.0 MiB/s`, `3 m 20 s`. Not-a-number reads `unknown`.
     pub fn show(self, value: f64) -> Shown {
         Shown { unit: self, value }
     }
@@ -92,6 +96,16 @@ fn plain(f: &mut fmt::Formatter<'_>, value: f64, suffix: &str) -> fmt::Result {
     }
 }
 
+/// Shares change slowly: by the hour, unless that is too little or too much to read.
+fn percent_per_time(f: &mut fmt::Formatter<'_>, per_second: f64) -> fmt::Result {
+    let per_hour = per_second * 100.0 * 3_600.0;
+    match per_hour.abs() {
+        0.0 | 0.1..600.0 => write!(f, "{per_hour:.1} %/h"),
+        0.0..0.1 => write!(f, "{:.2} %/d", per_hour * 24.0),
+        _ => write!(f, "{:.1} %/min", per_hour / 60.0),
+    }
+}
+
 fn seconds(f: &mut fmt::Formatter<'_>, value: f64) -> fmt::Result {
     let whole = value.abs().round() as u64;
     let sign = if value < 0.0 { "-" } else { "" };
@@ -113,6 +127,7 @@ impl fmt::Display for Shown {
         }
         match self.unit {
             Unit::Ratio => write!(f, "{:.1} %", value * 100.0),
+            Unit::RatioPerSecond => percent_per_time(f, value),
             Unit::Cores => write!(f, "{value:.2} cores"),
             Unit::Bytes => bytes(f, value, ""),
             Unit::BytesPerSecond => bytes(f, value, "/s"),
@@ -132,6 +147,11 @@ mod tests {
         for (unit, value, text) in [
             (Unit::Ratio, 0.975, "97.5 %"),
             (Unit::Ratio, 0.0, "0.0 %"),
+            (Unit::RatioPerSecond, 0.05 / 3_600.0, "5.0 %/h"),
+            (Unit::RatioPerSecond, -0.05 / 3_600.0, "-5.0 %/h"),
+            (Unit::RatioPerSecond, 0.0, "0.0 %/h"),
+            (Unit::RatioPerSecond, 0.01 / 86_400.0, "1.00 %/d"),
+            (Unit::RatioPerSecond, 0.1, "600.0 %/min"),
             (Unit::Cores, 1.5, "1.50 cores"),
             (Unit::Bytes, 0.0, "0 B"),
             (Unit::Bytes, 1_048_576.0, "1.0 MiB"),

@@ -4,6 +4,7 @@ mod arithmetic;
 mod comparison;
 mod names;
 mod search;
+mod window;
 
 use std::ops::Range;
 
@@ -72,8 +73,8 @@ struct Checker<'a> {
     fields: &'a dyn Fields,
     errors: Vec<ExpressionError>,
     inputs: Vec<Input>,
-    /// What is known of the inputs, in their order.
-    details: Vec<Field>,
+    /// The only words that each input can be, in their order; none if any, and of numbers.
+    words: Vec<Vec<&'static str>>,
     /// The first field that is not the host's, by its index.
     own: Option<(EntityKind, usize)>,
     /// Comparisons of a field with a value, in the order of the text.
@@ -89,7 +90,7 @@ impl<'a> Checker<'a> {
             fields,
             errors: Vec::new(),
             inputs: Vec::new(),
-            details: Vec::new(),
+            words: Vec::new(),
             own: None,
             headlines: Vec::new(),
             negated: false,
@@ -152,19 +153,7 @@ impl<'a> Checker<'a> {
             },
             Node::Conditional { condition, yes, no } => self.choice(syntax, condition, yes, no),
             Node::Method { target, method, arguments } => self.method(target, method, arguments),
-            Node::Call { function, arguments } => {
-                // What is wrong inside is told as well.
-                for argument in arguments {
-                    self.part(argument);
-                }
-                let message = format!("there is no function `{}`", function.text);
-                let error = ExpressionError::new(function.range.clone(), message);
-                let method = search::METHODS.iter().find(|method| **method == function.text);
-                self.wrong(match method {
-                    Some(method) => error.help(format!("write it behind the text: `field.{method}(\"...\")`")),
-                    None => error,
-                })
-            }
+            Node::Call { function, arguments } => self.call(function, arguments),
         }
     }
 
@@ -265,12 +254,10 @@ impl<'a> Checker<'a> {
             let error = names::unknown_name(name, range, self.fields);
             return self.wrong(error);
         };
-        let unit = field.unit;
-        let index = match self.inputs.iter().position(|input| input.name == name && input.window.is_none()) {
-            Some(index) => index,
-            None => self.input(name, range, field),
-        };
-        let place = index as Place;
+        let Field { unit, bounds, entity, is_event: _, words } = field;
+        let is_whole = unit == Unit::Count;
+        let input = Input { name: name.to_owned(), unit, entity, window: None, bounds, is_whole };
+        let place = self.input(input, words, range);
         Some(if unit == Unit::Text {
             Part::Words(Words::Input(place))
         } else {
@@ -278,22 +265,26 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// A field that is met for the first time.
-    fn input(&mut self, name: &str, range: &Range<usize>, field: Field) -> usize {
+    /// The place of an input; of one that is met for the first time a new one.
+    fn input(&mut self, input: Input, words: Vec<&'static str>, range: &Range<usize>) -> Place {
+        let same = |known: &Input| known.name == input.name && known.window == input.window;
+        if let Some(index) = self.inputs.iter().position(same) {
+            return index as Place;
+        }
         let index = self.inputs.len();
-        match (field.entity.filter(|kind| *kind != EntityKind::Host), self.own) {
+        match (input.entity.filter(|kind| *kind != EntityKind::Host), self.own) {
             (Some(kind), None) => self.own = Some((kind, index)),
             (Some(kind), Some((own, first))) if kind != own => {
-                let first = &self.inputs[first].name;
+                let (name, first) = (&input.name, &self.inputs[first].name);
                 let message = format!("`{name}` belongs to a {kind}, `{first}` to a {own}");
                 let error = ExpressionError::new(range.clone(), message);
                 self.errors.push(error.help("a condition looks at one kind of entity, and at the host beside it"));
             }
             _ => {}
         }
-        self.inputs.push(Input { name: name.to_owned(), unit: field.unit, entity: field.entity, window: None });
-        self.details.push(field);
-        index
+        self.inputs.push(input);
+        self.words.push(words);
+        index as Place
     }
 }
 

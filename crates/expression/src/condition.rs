@@ -3,11 +3,13 @@
 use std::fmt;
 
 use watchkeeper_core::catalogue::Value;
+use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{EntityKind, Unit};
 
+use crate::field::Bounds;
 use crate::program::{Known, Program};
 use crate::syntax::Binary;
-use crate::window::Window;
+use crate::window::{Function, Window};
 
 /// How a field is compared, with the field on the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +127,24 @@ pub struct Input {
     pub entity: Option<EntityKind>,
     /// What is made of its values over time; `None`: the value now.
     pub window: Option<Window>,
+    /// What the value that the condition is given can be at the least and at the most; a prediction can be anything.
+    pub bounds: Bounds,
+    /// Whether that value is always a whole number: a count, not the mean of counts.
+    pub is_whole: bool,
+}
+
+impl fmt::Display for Input {
+    /// As it is written in a rule: `system.cpu.utilization`, `avg(system.cpu.utilization, "5m")`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        let Some(Window { function, length_ms }) = self.window else { return f.write_str(name) };
+        write!(f, "{}({name}, \"{}\"", function.word(), Span::from_ms(length_ms))?;
+        match function {
+            Function::Quantile(share) => write!(f, ", {share})"),
+            Function::Predict { horizon_ms } => write!(f, ", \"{}\")", Span::from_ms(horizon_ms)),
+            _ => f.write_str(")"),
+        }
+    }
 }
 
 /// The comparison that people are shown: a field, what it is compared with, and how.

@@ -1,6 +1,6 @@
 //! The fields that a condition may name.
 
-use watchkeeper_core::catalogue::{self, Metric};
+use watchkeeper_core::catalogue::{self, Kind, Metric};
 use watchkeeper_core::{EntityKind, ProcessState, Unit};
 
 /// What a field can be at the least and at the most, in its unit; `None` on a side without limit.
@@ -21,6 +21,8 @@ pub struct Field {
     pub bounds: Bounds,
     /// The kind of entity it belongs to, if it belongs to one.
     pub entity: Option<EntityKind>,
+    /// Whether a value says what happened in one look, so that `count` adds it up: [`Unit::Count`].
+    pub is_event: bool,
     /// The only words that it can be, if they are known; empty if any.
     pub words: Vec<&'static str>,
 }
@@ -28,7 +30,7 @@ pub struct Field {
 impl Field {
     /// A field of any words.
     pub fn text() -> Self {
-        Self { unit: Unit::Text, bounds: Bounds::default(), entity: None, words: Vec::new() }
+        Self { unit: Unit::Text, bounds: Bounds::default(), entity: None, is_event: false, words: Vec::new() }
     }
 
     /// A field of these words and no others.
@@ -66,7 +68,13 @@ impl Fields for CatalogueFields {
         } else {
             Vec::new()
         };
-        Some(Field { unit: metric.unit, bounds: bounds(metric), entity: Some(metric.entity_kind()), words })
+        Some(Field {
+            unit: metric.unit,
+            bounds: bounds(metric),
+            entity: Some(metric.entity_kind()),
+            is_event: metric.kind == Kind::Event,
+            words,
+        })
     }
 
     fn names(&self) -> Vec<String> {

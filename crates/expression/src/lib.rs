@@ -9,6 +9,7 @@
 
 mod checker;
 mod condition;
+mod cost;
 mod error;
 mod field;
 mod lexer;
@@ -22,8 +23,9 @@ mod window;
 
 pub use checker::{check, compile};
 pub use condition::{Comparison, Condition, Headline, Input, Threshold};
+pub use cost::Cost;
 pub use error::ExpressionError;
 pub use field::{Bounds, CatalogueFields, Field, Fields};
 pub use parser::{MAX_BYTES, MAX_HEIGHT, MAX_NESTING, parse};
 pub use syntax::{Binary, Expression, Literal, Node, Syntax, Unary, Word};
-pub use window::{Function, Window};
+pub use window::{Function, LONGEST_HORIZON, LONGEST_WINDOW, MOST_BUCKETS, MOST_WINDOWS, SHORTEST_WINDOW, Window};

@@ -13,10 +13,11 @@ pub(crate) struct Unfit {
 
 /// A number without quotes, in the unit of the field.
 pub(crate) fn number(name: &str, unit: Unit, value: f64) -> Result<f64, Unfit> {
-    let needs_unit = matches!(unit, Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds) && value != 0.0;
+    let needs_unit =
+        matches!(unit, Unit::Bytes | Unit::BytesPerSecond | Unit::RatioPerSecond | Unit::Seconds) && value != 0.0;
     if needs_unit {
         return Err(Unfit {
-            message: format!("`{name}` is in {}; {value} has no unit", unit.words()),
+            message: format!("`{name}` is {}; {value} has no unit", shape(unit)),
             help: format!("write {}", suggestion(unit, value)),
         });
     }
@@ -33,6 +34,7 @@ pub(crate) fn number(name: &str, unit: Unit, value: f64) -> Result<f64, Unfit> {
 pub(crate) fn quantity(name: &str, unit: Unit, text: &str) -> Result<f64, Unfit> {
     let read = match unit {
         Unit::Ratio => percent(text),
+        Unit::RatioPerSecond => rate(text).and_then(|(amount, seconds)| Some(percent(amount)? / seconds)),
         Unit::Bytes => size(text),
         Unit::BytesPerSecond => rate(text).and_then(|(amount, seconds)| Some(size(amount)? / seconds)),
         Unit::Seconds => seconds(text),
@@ -63,13 +65,14 @@ pub(crate) fn by_itself(text: &str) -> Option<(Measure, f64)> {
         .map(|value| (Measure::Plain, value))
         .or_else(|| seconds(text).map(|value| (Measure::Of(Unit::Seconds), value)))
         .or_else(|| size(text).filter(|_| plain(text).is_none()).map(|value| (Measure::Of(Unit::Bytes), value)))
+        .or_else(|| per_second(percent).map(|value| (Measure::Of(Unit::RatioPerSecond), value)))
         .or_else(|| per_second(plain).map(|value| (Measure::Of(Unit::CountPerSecond), value)))
         .or_else(|| per_second(size).map(|value| (Measure::Of(Unit::BytesPerSecond), value)))
         .filter(|(_, value)| value.is_finite())
 }
 
 /// A unit as the end of "`name` is ...".
-fn shape(unit: Unit) -> String {
+pub(crate) fn shape(unit: Unit) -> String {
     match unit {
         Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds => format!("in {}", unit.words()),
         _ => unit.words().to_owned(),
@@ -85,7 +88,7 @@ fn described(text: &str) -> String {
         "is a duration"
     } else if size(text).is_some() {
         "is a size"
-    } else if rate(text).is_some_and(|(amount, _)| size(amount).is_some() || plain(amount).is_some()) {
+    } else if rate(text).is_some_and(|(amount, _)| [size, plain, percent].iter().any(|of| of(amount).is_some())) {
         "is a rate"
     } else if plain(text).is_some() {
         "is a number in quotes"
@@ -98,17 +101,19 @@ fn described(text: &str) -> String {
 /// How the value must have been meant, or what such a value looks like.
 fn correction(unit: Unit, text: &str) -> String {
     let plain = plain(text);
+    if let Some(positive) = text.trim().strip_prefix('-').filter(|positive| quantity("", unit, positive).is_ok()) {
+        return format!("write the sign before the quotes: -\"{positive}\"");
+    }
     match (unit, plain) {
         (Unit::Ratio, Some(value)) if value > 1.0 => format!("write \"{value}%\""),
         (Unit::Ratio | Unit::Cores | Unit::Count | Unit::CountPerSecond | Unit::Number, Some(value)) => {
             format!("write {value} without quotes")
         }
-        (Unit::Bytes | Unit::BytesPerSecond | Unit::Seconds, Some(value)) => {
+        (Unit::Bytes | Unit::BytesPerSecond | Unit::RatioPerSecond | Unit::Seconds, Some(value)) => {
             format!("write {}", suggestion(unit, value))
         }
-        (Unit::BytesPerSecond, _) if size(text).is_some() => {
-            format!("write \"{}/s\"", text.trim())
-        }
+        (Unit::BytesPerSecond, _) if size(text).is_some() => format!("write \"{}/s\"", text.trim()),
+        (Unit::RatioPerSecond, _) if percent(text).is_some() => format!("write \"{}/h\"", text.trim()),
         _ => format!("write {}", example(unit)),
     }
 }
@@ -117,6 +122,7 @@ fn correction(unit: Unit, text: &str) -> String {
 fn example(unit: Unit) -> &'static str {
     match unit {
         Unit::Ratio => "a percentage, such as \"90%\"",
+        Unit::RatioPerSecond => "a percentage per time, such as \"5%/h\"",
         Unit::Bytes => "a size, such as \"2GiB\"",
         Unit::BytesPerSecond => "a size per time, such as \"20MiB/s\" or \"1GiB/h\"",
         Unit::Seconds => "a duration, such as \"5m\"",
@@ -136,6 +142,8 @@ fn suggestion(unit: Unit, value: f64) -> String {
     match unit {
         Unit::Bytes => format!("\"{}\"", Size::from_bytes(value.round() as u64)),
         Unit::BytesPerSecond => format!("\"{}/s\"", Size::from_bytes(value.round() as u64)),
+        // A share per second is never what people think in.
+        Unit::RatioPerSecond => example(unit).to_owned(),
         _ => format!("\"{}\"", Span::from_ms((value * 1_000.0).round() as i64)),
     }
 }
@@ -146,7 +154,7 @@ fn plain(text: &str) -> Option<f64> {
     text.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| text.parse().ok()).flatten()
 }
 
-fn percent(text: &str) -> Option<f64> {
+pub(crate) fn percent(text: &str) -> Option<f64> {
     // Divided, not multiplied by 0.01: "7%" is then the same number as 0.07.
     plain(text.trim().strip_suffix('%')?).map(|value| value / 100.0)
 }

@@ -43,6 +43,10 @@ impl Measure {
     pub(crate) fn times(self, other: Self) -> Option<Self> {
         Some(match (self, other) {
             (a, b) if a == b && a.is_factor() => a,
+            // A share per second is turned into what it is a share of before a count is taken for a mere factor.
+            (Of(Unit::RatioPerSecond), Of(of)) | (Of(of), Of(Unit::RatioPerSecond)) if shared(of).is_some() => {
+                Of(shared(of)?)
+            }
             // A share times a factor is a share no more: nothing says that it stays under 1.
             (Plain, Of(Unit::Ratio)) | (Of(Unit::Ratio), Plain) => Plain,
             (Plain | Of(Unit::Ratio), b) => b,
@@ -66,11 +70,14 @@ impl Measure {
             (Plain | Of(Unit::Ratio), b) if b.is_factor() => Plain,
             (Of(Unit::Count), Of(Unit::Number)) => Of(Unit::Number),
             (a, b) if b.is_factor() => a,
+            (Of(Unit::Ratio), Of(Unit::Seconds)) | (Of(Unit::BytesPerSecond), Of(Unit::Bytes)) => {
+                Of(Unit::RatioPerSecond)
+            }
             (Of(Unit::Bytes), Of(Unit::Seconds)) => Of(Unit::BytesPerSecond),
             (Plain | Of(Unit::Count), Of(Unit::Seconds)) => Of(Unit::CountPerSecond),
-            (Of(Unit::Bytes), Of(Unit::BytesPerSecond)) | (Of(Unit::Count), Of(Unit::CountPerSecond)) => {
-                Of(Unit::Seconds)
-            }
+            (Plain | Of(Unit::Ratio), Of(Unit::RatioPerSecond))
+            | (Of(Unit::Bytes), Of(Unit::BytesPerSecond))
+            | (Of(Unit::Count), Of(Unit::CountPerSecond)) => Of(Unit::Seconds),
             // Bytes for each operation.
             (Of(Unit::BytesPerSecond), Of(Unit::CountPerSecond)) => Of(Unit::Bytes),
             _ => return None,
@@ -92,4 +99,14 @@ impl Measure {
             Plain => literal::share(name, text),
         }
     }
+}
+
+/// What a share per second of this comes to.
+fn shared(of: Unit) -> Option<Unit> {
+    Some(match of {
+        Unit::Seconds => Unit::Ratio,
+        Unit::Bytes => Unit::BytesPerSecond,
+        Unit::Count => Unit::CountPerSecond,
+        _ => return None,
+    })
 }

@@ -121,9 +121,9 @@ impl Operation {
 /// The steps of a condition. Steps only name steps that stand before them, so every walk ends.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Program {
-    truths: Vec<Truth>,
-    amounts: Vec<Amount>,
-    words: Vec<Words>,
+    pub(crate) truths: Vec<Truth>,
+    pub(crate) amounts: Vec<Amount>,
+    pub(crate) words: Vec<Words>,
 }
 
 impl Program {

@@ -1,5 +1,18 @@
 //! Windows: what is made of the values of a field over the last minutes or hours.
 
+use watchkeeper_core::quantity::Span;
+
+/// Shortest window, and nearest look ahead.
+pub const SHORTEST_WINDOW: Span = Span::from_secs(1);
+/// Longest window.
+pub const LONGEST_WINDOW: Span = Span::from_secs(31 * 86_400);
+/// Farthest look ahead.
+pub const LONGEST_HORIZON: Span = Span::from_secs(366 * 86_400);
+/// Most windows of one condition; every one of them takes memory for each entity.
+pub const MOST_WINDOWS: usize = 16;
+/// Most values that a window keeps for one entity: a long window keeps them coarser.
+pub const MOST_BUCKETS: usize = 128;
+
 /// A function over the values of a field in a window that ends now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Window {

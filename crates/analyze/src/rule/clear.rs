@@ -1,8 +1,8 @@
 //! What ends an alert that fires: the condition `clear`, written or made from the one that opened it.
 
 use watchkeeper_core::catalogue::Value;
-use watchkeeper_core::{EntityKind, Problem, Unit};
-use watchkeeper_expression::{Bounds, CatalogueFields, Comparison, Condition, Fields, Input, Threshold};
+use watchkeeper_core::{EntityKind, Problem};
+use watchkeeper_expression::{Bounds, Comparison, Condition, Input, Threshold};
 
 use super::{not_additive, question, with_article};
 use crate::question::{Found, Question};
@@ -31,13 +31,12 @@ impl Clear {
     /// it is one comparison of a number.
     pub(crate) fn made(when: &Condition) -> Self {
         let Some((input, comparison, threshold)) = compared(when) else { return Self::Otherwise };
-        let most = bounds(input).most.unwrap_or(f64::INFINITY);
-        let whole = input.unit == Unit::Count;
+        let most = input.bounds.most.unwrap_or(f64::INFINITY);
         let lower = threshold - threshold.abs() * BACK;
         // Never beyond what the number can be: half of what is left is kept to come back into.
         let upper = (threshold + threshold.abs() * BACK).min(threshold + (most - threshold) / 2.0);
         // Of things that are counted, a part of one is no distance.
-        let (lower, upper) = if whole { (lower.ceil(), upper.floor()) } else { (lower, upper) };
+        let (lower, upper) = if input.is_whole { (lower.ceil(), upper.floor()) } else { (lower, upper) };
         let (comparison, threshold) = match comparison {
             Comparison::Greater => (Comparison::LessOrEqual, lower),
             Comparison::GreaterOrEqual => (Comparison::Less, lower),
@@ -102,14 +101,14 @@ fn compared(condition: &Condition) -> Option<(&Input, Comparison, f64)> {
 }
 
 /// A mistake if one value would make an alert begin and be over, as far as both conditions are one comparison of the
-/// same field.
+/// same field, or of the same window of it.
 fn contradiction(when: &Condition, clear: &Condition) -> Option<Problem> {
     let (one, other) = (when.only()?, clear.only()?);
     let input = when.inputs().get(one.input)?;
     if clear.inputs().get(other.input) != Some(input) {
         return None;
     }
-    let name = &input.name;
+    let name = input.to_string();
     let both = match (&one.threshold, &other.threshold) {
         (Threshold::Number(first), Threshold::Number(second)) => {
             let both = probes(input, *first, *second)
@@ -140,11 +139,11 @@ fn contradiction(when: &Condition, clear: &Condition) -> Option<Problem> {
 
 /// Values among which there is one for which both conditions hold, if there is one at all.
 fn probes(input: &Input, first: f64, second: f64) -> Vec<f64> {
-    let Bounds { least, most } = bounds(input);
+    let Bounds { least, most } = input.bounds;
     let mut probes = vec![first, second, f64::midpoint(first, second)];
     probes.extend([first, second].into_iter().flat_map(|edge| [beside(edge, -1.0), beside(edge, 1.0)]));
     probes.extend(least.into_iter().chain(most));
-    if input.unit == Unit::Count {
+    if input.is_whole {
         probes = probes.into_iter().flat_map(|probe| [probe.floor(), probe.ceil()]).collect();
     }
     let possible = |probe: &f64| least.is_none_or(|least| *probe >= least) && most.is_none_or(|most| *probe <= most);
@@ -155,10 +154,6 @@ fn probes(input: &Input, first: f64, second: f64) -> Vec<f64> {
 /// A number a little to one side of another.
 fn beside(edge: f64, side: f64) -> f64 {
     edge + side * edge.abs().max(1.0) * 1e-3
-}
-
-fn bounds(input: &Input) -> Bounds {
-    CatalogueFields.field(&input.name).map(|field| field.bounds).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ impl Checker<'_> {
 
     /// Refuses words that a field never is.
     pub(super) fn possible_word(&mut self, value: &Syntax, input: Place, text: &str) -> Option<()> {
-        let words = &self.details[usize::from(input)].words;
+        let words = &self.words[usize::from(input)];
         if words.is_empty() || words.contains(&text) {
             return Some(());
         }
@@ -174,9 +174,9 @@ impl Checker<'_> {
         comparison: Comparison,
         threshold: f64,
     ) -> Option<()> {
-        let (field, name) = (&self.details[usize::from(input)], &self.inputs[usize::from(input)].name);
-        let least = field.bounds.least.unwrap_or(f64::NEG_INFINITY);
-        let most = field.bounds.most.unwrap_or(f64::INFINITY);
+        let input = &self.inputs[usize::from(input)];
+        let least = input.bounds.least.unwrap_or(f64::NEG_INFINITY);
+        let most = input.bounds.most.unwrap_or(f64::INFINITY);
         let (never, always) = match comparison {
             Comparison::Equal => (threshold < least || threshold > most, false),
             Comparison::NotEqual => (false, threshold < least || threshold > most),
@@ -190,11 +190,11 @@ impl Checker<'_> {
             (true, _) => "never",
             (_, true) => "always",
         };
-        let unit = field.unit;
+        let unit = input.unit;
         let (words, shown) = (comparison.words(), unit.show(threshold));
-        let error = ExpressionError::new(value.range.clone(), format!("`{name}` is {how_often} {words} {shown}"));
+        let error = ExpressionError::new(value.range.clone(), format!("`{input}` is {how_often} {words} {shown}"));
         let shown = |limit: Option<f64>| limit.map(|limit| unit.show(limit).to_string());
-        let error = match (shown(field.bounds.least), shown(field.bounds.most)) {
+        let error = match (shown(input.bounds.least), shown(input.bounds.most)) {
             (Some(least), Some(most)) => error.help(format!("it is between {least} and {most}")),
             (Some(least), None) => error.help(format!("it is never below {least}")),
             (None, Some(most)) => error.help(format!("it is never above {most}")),

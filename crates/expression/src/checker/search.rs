@@ -9,6 +9,7 @@ use crate::program::{Amount, Search, Truth, Words};
 use crate::syntax::{Literal, Node, Syntax, Unary, Word};
 
 use super::names::most_like;
+use super::window::Form;
 use super::{Checker, Loose, Part, shown};
 
 /// Methods of texts.
@@ -97,6 +98,10 @@ impl Checker<'_> {
         let wanted: Vec<Option<Part>> = arguments.iter().map(|argument| self.part(argument)).collect();
         if !METHODS.contains(&method.text.as_str()) {
             let error = ExpressionError::new(method.range.clone(), format!("there is no method `{}`", method.text));
+            if let Some(form) = Form::of(&method.text) {
+                let written = form.written(&shown(target));
+                return self.wrong(error.help(format!("write the function before the field: {written}")));
+            }
             return self.wrong(match most_like(&method.text, METHODS.into_iter()) {
                 Some(known) => error.help(format!("did you mean `{known}`?")),
                 None => error.help(format!("there are {}", METHODS.join(", "))),
