@@ -4,12 +4,14 @@
 //! `process.disk.io` is `process.disk.io.read`). Counters are seen as rates per second. Where OpenTelemetry has no
 //! metric, `otel` is `None` and the name is ours.
 
+mod check;
 mod host;
 mod parts;
 mod process;
+mod watch;
 
 use crate::identity::{Entity, EntityKind};
-use crate::snapshot::{Cpu, Disk, Filesystem, Interface, Peer, Process, Snapshot, Socket};
+use crate::snapshot::{Check, Cpu, Disk, Filesystem, Interface, Peer, Process, Snapshot, Socket};
 use crate::unit::Unit;
 
 /// How a metric behaves.
@@ -81,6 +83,7 @@ pub enum Read {
     Interface(fn(&Snapshot, &Interface) -> Option<f64>),
     Peer(fn(&Snapshot, &Peer) -> Option<f64>),
     Socket(fn(&Snapshot, &Socket) -> Option<f64>),
+    Check(fn(&Snapshot, &Check) -> Option<f64>),
     Process(fn(&Snapshot, &Process) -> Option<f64>),
     ProcessText(fn(&Process) -> Option<&str>),
 }
@@ -96,6 +99,7 @@ pub enum EntityRef<'a> {
     Interface(&'a Interface),
     Peer(&'a Peer),
     Socket(&'a Socket),
+    Check(&'a Check),
     Process(&'a Process),
 }
 
@@ -110,6 +114,7 @@ impl EntityRef<'_> {
             Self::Interface(interface) => Entity::Interface(interface.name.clone()),
             Self::Peer(peer) => Entity::Peer(peer.address.clone()),
             Self::Socket(socket) => Entity::Socket(socket.name()),
+            Self::Check(check) => Entity::Check(check.name.clone()),
             Self::Process(process) => Entity::Process(process.key),
         }
     }
@@ -126,6 +131,7 @@ impl Metric {
             Read::Interface(_) => EntityKind::Interface,
             Read::Peer(_) => EntityKind::Peer,
             Read::Socket(_) => EntityKind::Socket,
+            Read::Check(_) => EntityKind::Check,
             Read::Process(_) | Read::ProcessText(_) => EntityKind::Process,
         }
     }
@@ -141,6 +147,7 @@ impl Metric {
             (Read::Interface(read), EntityRef::Interface(interface)) => read(snapshot, interface),
             (Read::Peer(read), EntityRef::Peer(peer)) => read(snapshot, peer),
             (Read::Socket(read), EntityRef::Socket(socket)) => read(snapshot, socket),
+            (Read::Check(read), EntityRef::Check(check)) => read(snapshot, check),
             (Read::Process(read), EntityRef::Process(process)) => read(snapshot, process),
             (Read::ProcessText(read), EntityRef::Process(process)) => return read(process).map(Value::Text),
             _ => None,
@@ -151,7 +158,7 @@ impl Metric {
 
 /// All metrics, grouped by entity.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    [host::METRICS, parts::METRICS, process::METRICS].into_iter().flatten()
+    [host::METRICS, watch::METRICS, parts::METRICS, check::METRICS, process::METRICS].into_iter().flatten()
 }
 
 /// The metric with this name.
@@ -172,8 +179,9 @@ pub fn entities(snapshot: &Snapshot, kind: EntityKind) -> Vec<EntityRef<'_>> {
         EntityKind::Interface => all(snapshot.interfaces.as_ref(), EntityRef::Interface),
         EntityKind::Peer => all(snapshot.peers.as_ref(), EntityRef::Peer),
         EntityKind::Socket => all(snapshot.sockets.as_ref(), EntityRef::Socket),
+        EntityKind::Check => all(snapshot.checks.as_ref(), EntityRef::Check),
         EntityKind::Process => all(snapshot.processes.as_ref(), EntityRef::Process),
-        EntityKind::Check | EntityKind::Program => Vec::new(),
+        EntityKind::Program => Vec::new(),
     }
 }
 
@@ -221,11 +229,13 @@ mod tests {
     #[test]
     fn a_metric_begins_with_its_entity() {
         for metric in metrics() {
-            let prefix = match metric.entity_kind() {
-                EntityKind::Process => "process.",
-                _ => "system.",
+            let prefixes: &[&str] = match metric.entity_kind() {
+                EntityKind::Process => &["process."],
+                EntityKind::Check => &["check."],
+                EntityKind::Host => &["system.", "watchkeeper."],
+                _ => &["system."],
             };
-            assert!(metric.name.starts_with(prefix), "{}", metric.name);
+            assert!(prefixes.iter().any(|prefix| metric.name.starts_with(prefix)), "{}", metric.name);
         }
     }
 }

@@ -93,7 +93,7 @@ fn bounds(metric: &Metric) -> Bounds {
         ("system.cpu.not_attributed", _) => Bounds { least: Some(-1.0), most: Some(1.0) },
         // Linux lets one more connection wait than the backlog says.
         ("system.network.socket.queue.utilization", _) => Bounds { least: Some(0.0), most: None },
-        (_, Unit::Ratio) => Bounds { least: Some(0.0), most: Some(1.0) },
+        (_, Unit::Ratio) | ("check.up", _) => Bounds { least: Some(0.0), most: Some(1.0) },
         _ => Bounds { least: Some(0.0), most: None },
     }
 }

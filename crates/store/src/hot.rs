@@ -3,6 +3,7 @@
 //! A tick goes `Snapshot` -> [`encode::Encoder`] (pure) -> waits in the recorder -> [`write::DayFile`], one transaction
 //! for all that wait. Readers go the other way, see [`crate::reader`].
 
+pub(crate) mod check;
 pub(crate) mod day;
 pub(crate) mod encode;
 pub(crate) mod host;
@@ -12,6 +13,7 @@ pub(crate) mod parts;
 pub(crate) mod process;
 pub(crate) mod retention;
 mod track;
+mod watch;
 pub(crate) mod write;
 
 pub(crate) use day::migrate_all;

@@ -151,7 +151,12 @@ CREATE TABLE host_sample (
   not_attributed_written_bytes INTEGER,
   not_attributed_received_bytes INTEGER,
   not_attributed_sent_bytes    INTEGER,
-  not_attributed_reasons       INTEGER
+  not_attributed_reasons       INTEGER,
+  watch_late_ms                INTEGER,
+  watch_log_failing_ms         INTEGER,
+  watch_state_failing_ms       INTEGER,
+  watch_channel_failing_ms     INTEGER,
+  watch_outbox_age_ms          INTEGER
 ) STRICT;
 
 CREATE TABLE cpu (id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;
@@ -254,16 +259,22 @@ CREATE VIEW socket_sample AS
   SELECT t.id AS tick, r.id & 4294967295 AS socket, r.queue, r.backlog
   FROM tick AS t JOIN socket_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
-CREATE TABLE active_check (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
-CREATE TABLE detail (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE active_check (
+  id     INTEGER PRIMARY KEY,
+  name   TEXT NOT NULL,
+  target TEXT NOT NULL,
+  error  TEXT, -- why it fails: a check that fails for another reason has another number
+  UNIQUE (name, target, error)
+) STRICT;
 CREATE TABLE check_row (
   id INTEGER PRIMARY KEY, -- tick << 32 | active_check
-  ok           INTEGER,
-  duration_us  INTEGER,
-  detail       INTEGER
+  up            INTEGER,
+  duration_us   INTEGER,
+  status        INTEGER,
+  tried_mono_ms INTEGER
 ) STRICT;
 CREATE VIEW check_sample AS
-  SELECT t.id AS tick, r.id & 4294967295 AS active_check, r.ok, r.duration_us, r.detail
+  SELECT t.id AS tick, r.id & 4294967295 AS active_check, r.up, r.duration_us, r.status, r.tried_mono_ms
   FROM tick AS t JOIN check_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 -- From this tick on the entity is not there any more; processes whose end was noticed have a row in exit instead.

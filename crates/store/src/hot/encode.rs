@@ -9,6 +9,7 @@ use std::sync::Arc;
 use watchkeeper_core::snapshot::{Exited, TickFlags};
 use watchkeeper_core::{Gap, Image, Moment, ProcessKey, Snapshot};
 
+use super::check::CheckKind;
 use super::day::Day;
 use super::host::{HostItem, HostKind};
 use super::layout::{Cell, Kind, Layout};
@@ -24,7 +25,7 @@ pub(crate) const KEY_INTERVAL_MS: i64 = 600_000;
 pub(crate) const PRESSURE_SECTION: u32 = 1 << 7;
 
 /// The kinds in the order of [`Tick::rows`].
-pub(crate) const LAYOUTS: [&Layout; 8] = [
+pub(crate) const LAYOUTS: [&Layout; 9] = [
     HostKind::LAYOUT,
     CpuKind::LAYOUT,
     DiskKind::LAYOUT,
@@ -32,11 +33,12 @@ pub(crate) const LAYOUTS: [&Layout; 8] = [
     InterfaceKind::LAYOUT,
     PeerKind::LAYOUT,
     SocketKind::LAYOUT,
+    CheckKind::LAYOUT,
     ProcessKind::LAYOUT,
 ];
 
 /// Where processes are in [`LAYOUTS`].
-pub(crate) const PROCESSES: usize = 7;
+pub(crate) const PROCESSES: usize = 8;
 
 /// One tick as it goes into the log.
 #[derive(Debug)]
@@ -112,6 +114,7 @@ pub(crate) struct Encoder {
     interfaces: Tracker<InterfaceKind>,
     peers: Tracker<PeerKind>,
     sockets: Tracker<SocketKind>,
+    checks: Tracker<CheckKind>,
     processes: Tracker<ProcessKind>,
     lives: HashMap<ProcessKey, Life>,
     /// The gaps of the last tick by place, with their handles.
@@ -135,6 +138,7 @@ impl Encoder {
             interfaces: Tracker::new(),
             peers: Tracker::new(),
             sockets: Tracker::new(),
+            checks: Tracker::new(),
             processes: Tracker::new(),
             lives: HashMap::new(),
             gaps: Vec::new(),
@@ -170,7 +174,11 @@ impl Encoder {
         self.day = Some(day);
 
         let mut sections = if snapshot.host.pressure.is_some() { PRESSURE_SECTION } else { 0 };
-        let host = HostItem { host: snapshot.host.clone(), not_attributed: snapshot.not_attributed.clone() };
+        let host = HostItem {
+            host: snapshot.host.clone(),
+            not_attributed: snapshot.not_attributed.clone(),
+            watch: snapshot.watch,
+        };
         let rows = [
             self.host.encode(&[host]),
             part(&mut self.cpus, snapshot.cpus.as_deref(), &mut sections),
@@ -179,6 +187,7 @@ impl Encoder {
             part(&mut self.interfaces, snapshot.interfaces.as_deref(), &mut sections),
             part(&mut self.peers, snapshot.peers.as_deref(), &mut sections),
             part(&mut self.sockets, snapshot.sockets.as_deref(), &mut sections),
+            part(&mut self.checks, snapshot.checks.as_deref(), &mut sections),
             Rows::default(),
         ];
         let mut tick = Tick {
@@ -209,6 +218,7 @@ impl Encoder {
         self.interfaces.forget();
         self.peers.forget();
         self.sockets.forget();
+        self.checks.forget();
         self.processes.forget();
         self.keys += 1;
         self.gaps.clear();

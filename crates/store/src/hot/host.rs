@@ -3,16 +3,18 @@
 use rusqlite::types::Value;
 use watchkeeper_core::catalogue::EntityRef;
 use watchkeeper_core::reading::{CpuTimes, HostCounters, Load, Memory, Pressure, Stall, Swap};
-use watchkeeper_core::snapshot::{Host, Remainder, RemainderReason};
+use watchkeeper_core::snapshot::{Host, Remainder, RemainderReason, Watch};
 use watchkeeper_core::{EntityKind, Snapshot};
 
 use super::layout::{Cell, Column, Kind, Layout, difference, gauge, put, take};
+use super::watch;
 
 /// The parts of a snapshot that `host_sample` holds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HostItem {
     pub(crate) host: Host,
     pub(crate) not_attributed: Remainder,
+    pub(crate) watch: Option<Watch>,
 }
 
 pub(crate) struct HostKind;
@@ -70,6 +72,11 @@ const COLUMNS: &[Column] = &[
     difference(22, "not_attributed_received_bytes"),
     difference(23, "not_attributed_sent_bytes"),
     gauge(24, "not_attributed_reasons"),
+    gauge(25, "watch_late_ms"),
+    gauge(25, "watch_log_failing_ms"),
+    gauge(25, "watch_state_failing_ms"),
+    gauge(25, "watch_channel_failing_ms"),
+    gauge(25, "watch_outbox_age_ms"),
 ];
 
 const CPU: usize = 1;
@@ -81,6 +88,7 @@ const COUNTERS: usize = 37;
 const CONNECTIONS: usize = 45;
 const REMAINDER: usize = 46;
 const REASONS: usize = 51;
+const WATCH: usize = 52;
 
 /// Bits of `not_attributed_reasons`, from bit 0.
 const REASON_BITS: [RemainderReason; 5] = [
@@ -146,6 +154,7 @@ impl Kind for HostKind {
         }
         let bits = REASON_BITS.iter().enumerate().filter(|(_, reason)| rest.reasons.contains(reason));
         cells[REASONS] = Cell::Int(bits.map(|(bit, _)| 1_i64 << bit).sum());
+        watch::cells(item.watch, &mut cells[WATCH..][..watch::COUNT]);
     }
 
     fn fill(item: &mut HostItem, cells: &[Cell]) {
@@ -187,12 +196,14 @@ impl Kind for HostKind {
             sent_bytes: cells[REMAINDER + 4].int(),
             reasons: reasons.map(|(_, reason)| *reason).collect(),
         };
+        item.watch = watch::watch(&cells[WATCH..]);
     }
 
     fn lend(items: &mut Vec<HostItem>, snapshot: &mut Snapshot, _listed: bool) {
         if let Some(item) = items.first_mut() {
             snapshot.host = std::mem::take(&mut item.host);
             snapshot.not_attributed = std::mem::take(&mut item.not_attributed);
+            snapshot.watch = item.watch.take();
         }
     }
 
@@ -200,6 +211,7 @@ impl Kind for HostKind {
         if let Some(item) = items.first_mut() {
             item.host = std::mem::take(&mut snapshot.host);
             item.not_attributed = std::mem::take(&mut snapshot.not_attributed);
+            item.watch = snapshot.watch.take();
         }
     }
 }

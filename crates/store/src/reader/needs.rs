@@ -3,7 +3,7 @@
 
 use watchkeeper_core::catalogue::{self, EntityRef, Metric};
 use watchkeeper_core::port::HistoryError;
-use watchkeeper_core::reading::{Filesystem, Peer, Socket};
+use watchkeeper_core::reading::{Check, Filesystem, Peer, Socket};
 use watchkeeper_core::snapshot::{Cpu, Disk, Interface, Process};
 use watchkeeper_core::{EntityKind, ProcessState, Snapshot};
 
@@ -12,6 +12,7 @@ use rusqlite::types::Value;
 use super::lane::Choice;
 use super::lives::Images;
 use super::replay::{Wanted, blank};
+use crate::hot::check::CheckKind;
 use crate::hot::encode::{LAYOUTS, PROCESSES};
 use crate::hot::host::{HostItem, HostKind};
 use crate::hot::layout::{Cell, Kind};
@@ -99,7 +100,8 @@ fn part_groups(metric: &Metric, snapshot: &Snapshot) -> Option<(usize, u32)> {
         }
         EntityKind::Peer => groups::<PeerKind>(&Peer::default(), |i| ask(metric, snapshot, EntityRef::Peer(i))),
         EntityKind::Socket => groups::<SocketKind>(&Socket::default(), |i| ask(metric, snapshot, EntityRef::Socket(i))),
-        EntityKind::Host | EntityKind::Process | EntityKind::Check | EntityKind::Program => return None,
+        EntityKind::Check => groups::<CheckKind>(&Check::default(), |i| ask(metric, snapshot, EntityRef::Check(i))),
+        EntityKind::Host | EntityKind::Process | EntityKind::Program => return None,
     };
     let index = LAYOUTS.iter().position(|layout| layout.kind == metric.entity_kind())?;
     Some((index, groups))
@@ -128,19 +130,21 @@ fn fill_host(snapshot: &mut Snapshot, groups: u32) {
     }
     let mut item = HostItem::default();
     HostKind::fill(&mut item, &cells);
-    (snapshot.host, snapshot.not_attributed) = (item.host, item.not_attributed);
+    (snapshot.host, snapshot.not_attributed, snapshot.watch) = (item.host, item.not_attributed, item.watch);
 }
 
 /// The answers of a metric for an entity of which everything is known.
 fn ask_any(metric: &Metric, snapshot: &Snapshot) -> Option<u64> {
     let (mut cpu, mut disk, mut filesystem) = (Cpu::default(), Disk::default(), Filesystem::default());
     let (mut interface, mut peer, mut socket) = (Interface::default(), Peer::default(), Socket::default());
+    let mut check = Check::default();
     CpuKind::fill(&mut cpu, &full(CpuKind::LAYOUT.columns.len()));
     DiskKind::fill(&mut disk, &full(DiskKind::LAYOUT.columns.len()));
     FilesystemKind::fill(&mut filesystem, &full(FilesystemKind::LAYOUT.columns.len()));
     InterfaceKind::fill(&mut interface, &full(InterfaceKind::LAYOUT.columns.len()));
     PeerKind::fill(&mut peer, &full(PeerKind::LAYOUT.columns.len()));
     SocketKind::fill(&mut socket, &full(SocketKind::LAYOUT.columns.len()));
+    CheckKind::fill(&mut check, &full(CheckKind::LAYOUT.columns.len()));
     let process = known_process(ProcessState::Running);
     let entity = match metric.entity_kind() {
         EntityKind::Cpu => EntityRef::Cpu(&cpu),
@@ -150,7 +154,8 @@ fn ask_any(metric: &Metric, snapshot: &Snapshot) -> Option<u64> {
         EntityKind::Peer => EntityRef::Peer(&peer),
         EntityKind::Socket => EntityRef::Socket(&socket),
         EntityKind::Process => EntityRef::Process(&process),
-        EntityKind::Host | EntityKind::Check | EntityKind::Program => EntityRef::Host,
+        EntityKind::Check => EntityRef::Check(&check),
+        EntityKind::Host | EntityKind::Program => EntityRef::Host,
     };
     Some(metric.value(snapshot, entity)?.number()?.to_bits())
 }

@@ -10,6 +10,7 @@ use watchkeeper_core::{Entity, EntityKind, Moment, Snapshot};
 use super::file::{LogFile, TickRow};
 use super::lane::{AnyLane, Choice, Lane};
 use super::lives::{Images, Lives};
+use crate::hot::check::CheckKind;
 use crate::hot::encode::{LAYOUTS, PRESSURE_SECTION, PROCESSES};
 use crate::hot::host::HostKind;
 use crate::hot::layout::Cell;
@@ -26,7 +27,6 @@ pub(super) struct Wanted {
     pub(super) exits: bool,
 }
 
-/// One tick of a replay.
 impl Wanted {
     /// All that is stored of a tick.
     pub(super) fn everything() -> Self {
@@ -35,6 +35,7 @@ impl Wanted {
     }
 }
 
+/// One tick of a replay.
 pub(super) struct Frame<'a> {
     pub(super) tick: &'a TickRow,
     /// Only what was wanted is in it; the items are in no order.
@@ -75,7 +76,6 @@ pub(super) fn replay(
     kind: EntityKind,
     mut each: impl FnMut(&Frame<'_>),
 ) -> rusqlite::Result<Cast> {
-) -> rusqlite::Result<Cast> {
     replay_while(file, bounds, wanted, kind, |frame| {
         each(frame);
         ControlFlow::Continue(())
@@ -89,6 +89,7 @@ pub(super) fn replay_while(
     wanted: &Wanted,
     kind: EntityKind,
     mut each: impl FnMut(&Frame<'_>) -> ControlFlow<()>,
+) -> rusqlite::Result<Cast> {
     let connection = &file.connection;
     let bounds = [file.key_before(first)?, last];
     let mut statements = Vec::new();
@@ -155,6 +156,7 @@ fn lane<'s>(index: usize, rows: Rows<'s>, choice: &Choice) -> rusqlite::Result<B
         4 => Box::new(Lane::<InterfaceKind>::new(rows, choice)?),
         5 => Box::new(Lane::<PeerKind>::new(rows, choice)?),
         6 => Box::new(Lane::<SocketKind>::new(rows, choice)?),
+        7 => Box::new(Lane::<CheckKind>::new(rows, choice)?),
         _ => Box::new(Lane::<HostKind>::new(rows, choice)?),
     })
 }
@@ -310,9 +312,9 @@ impl Stage<'_> {
         if let Some(lane) = &mut self.processes {
             lane.take_back(snapshot);
         }
+        flow
     }
 
-        flow
     fn cast(&self, kind: EntityKind) -> rusqlite::Result<Cast> {
         let mut cast = Cast { programs: self.lives.program_names(self.connection)?, ..Cast::default() };
         let lane: Option<&dyn AnyLane> = match &self.processes {

@@ -13,6 +13,7 @@ use super::needs;
 use super::replay::{Cast, Frame, Wanted, replay};
 use super::tally::Tally;
 use super::top::Sums;
+use crate::hot::check::CheckKind;
 use crate::hot::encode::LAYOUTS;
 use crate::hot::parts::{CpuKind, DiskKind, FilesystemKind, InterfaceKind, PeerKind, SocketKind};
 use crate::hot::process::ProcessKind;
@@ -95,7 +96,7 @@ fn read(
             add_programs(frame, metric, &mut sums);
             let known = sums.drain().filter_map(|(slot, value)| Some((slot, value?)));
             waiting.extend(known.map(|(slot, value)| (slot, at.at.ts_ms, value, at.interval_ms)));
-        } else if let Some(value) = value_of(frame, metric) {
+        } else if let Some(value) = value_of(frame, metric, entity) {
             each(at.at.ts_ms, value, at.interval_ms);
         }
     })?;
@@ -118,13 +119,13 @@ fn narrow(file: &LogFile, entity: &Entity, wanted: &mut Wanted) -> rusqlite::Res
     let mut kind = entity.kind();
     let only = match kind {
         EntityKind::Host => return Ok(true),
-        EntityKind::Check => return Ok(false),
         EntityKind::Cpu => numbers::<CpuKind>(connection, entity)?,
         EntityKind::Disk => numbers::<DiskKind>(connection, entity)?,
         EntityKind::Filesystem => numbers::<FilesystemKind>(connection, entity)?,
         EntityKind::Interface => numbers::<InterfaceKind>(connection, entity)?,
         EntityKind::Peer => numbers::<PeerKind>(connection, entity)?,
         EntityKind::Socket => numbers::<SocketKind>(connection, entity)?,
+        EntityKind::Check => numbers::<CheckKind>(connection, entity)?,
         EntityKind::Process => numbers::<ProcessKind>(connection, entity)?,
         EntityKind::Program => {
             kind = EntityKind::Process;
@@ -147,10 +148,11 @@ fn processes_of(file: &LogFile, program: &str) -> rusqlite::Result<Vec<i64>> {
     statement.query_map([program], |row| row.get(0))?.collect()
 }
 
-/// The value of the one entity that was read.
-fn value_of(frame: &Frame<'_>, metric: &Metric) -> Option<f64> {
+/// The value of the entity, which may not be the only one that was read.
+fn value_of(frame: &Frame<'_>, metric: &Metric, entity: &Entity) -> Option<f64> {
     let value = |item| metric.value(frame.snapshot, item).and_then(Value::number);
-    let listed = entities(frame.snapshot, metric.entity_kind()).into_iter().find_map(value);
+    let own = |item: &EntityRef<'_>| frame.slots.len() <= 1 || item.entity() == *entity;
+    let listed = entities(frame.snapshot, metric.entity_kind()).into_iter().filter(own).find_map(value);
     // What a process did between the last look at it and its end belongs to it too.
     listed.or_else(|| frame.exits.iter().find_map(|exit| value(EntityRef::Process(&exit.process))))
 }

@@ -64,6 +64,7 @@ pub(super) fn whole(frame: &Frame<'_>) -> Snapshot {
         (filesystem.mount_point.clone(), filesystem.device.clone(), filesystem.kind.clone())
     });
     sort(snapshot.interfaces.as_mut(), |interface| interface.name.clone());
+    sort(snapshot.checks.as_mut(), |check| check.name.clone());
     // The largest first, as they are collected.
     sort(snapshot.peers.as_mut(), |peer| (Reverse(peer.connections), peer.address.clone()));
     sort(snapshot.sockets.as_mut(), |socket| {

@@ -7,10 +7,12 @@ use uuid::Uuid;
 use watchkeeper_core::gap::{Gap, GapReason, Section};
 use watchkeeper_core::process::{Command, Executable};
 use watchkeeper_core::reading::{
-    CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure, ProcessCpu,
+    Check, CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure, ProcessCpu,
     ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Stall, Swap,
 };
-use watchkeeper_core::snapshot::{Cpu, Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, TickFlags};
+use watchkeeper_core::snapshot::{
+    Cpu, Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, TickFlags, Watch,
+};
 use watchkeeper_core::{BootId, Image, Moment, ProcessKey, ProcessState, Snapshot};
 use watchkeeper_store::{Reader, SqliteRecorder, Store, StoreConfig};
 
@@ -227,8 +229,8 @@ impl World {
         let dice = &mut self.dice;
         let snapshot = Snapshot {
             anomaly: None,
-            checks: None,
-            watch: None,
+            checks: keep(dice).map_or_else(|| dice.maybe(checks), |last| last.checks.clone()),
+            watch: keep(dice).map_or_else(|| dice.maybe(watch), |last| last.watch),
             at: Moment { ts_ms, mono_ms, suspended_ms: 17, boot: boot() },
             interval_ms: if is_first { 0 } else { interval_ms },
             flags: TickFlags(flags),
@@ -452,6 +454,34 @@ fn sockets(dice: &mut Dice) -> Vec<Socket> {
     }
     sockets.sort_by_key(|socket| (socket.address.clone(), socket.port, socket.uid));
     sockets
+}
+
+fn checks(dice: &mut Dice) -> Vec<Check> {
+    let names = some_of(dice, &["database", "web"]);
+    let errors = ["connection refused", "no answer within 5 s"];
+    let mut check = |name: String| {
+        let up = dice.maybe(|dice| dice.one_in(2));
+        Check {
+            target: format!("tcp 127.0.0.1:{}", 5_432 + name.len()),
+            name,
+            up,
+            duration_us: dice.maybe(Dice::count),
+            status: dice.maybe(|dice| 200 + dice.roll(304) as u16),
+            error: (up == Some(false)).then(|| errors[dice.roll(2) as usize].to_owned()),
+            tried_mono_ms: dice.maybe(|dice| dice.roll(1 << 40) as i64),
+        }
+    };
+    names.into_iter().map(&mut check).collect()
+}
+
+fn watch(dice: &mut Dice) -> Watch {
+    Watch {
+        late_ms: dice.count(),
+        log_failing_ms: dice.count(),
+        state_failing_ms: dice.count(),
+        channel_failing_ms: dice.count(),
+        outbox_age_ms: dice.count(),
+    }
 }
 
 fn remainder(dice: &mut Dice) -> Remainder {
