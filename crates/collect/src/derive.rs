@@ -17,7 +17,7 @@ mod process;
 mod remainder;
 
 use watchkeeper_core::reading::Reading;
-use watchkeeper_core::snapshot::{Snapshot, TickFlags};
+use watchkeeper_core::snapshot::{Host, Snapshot, TickFlags};
 
 /// The wall clock may drift from the monotonic one by this much in an interval: two clocks cannot be read at one instant.
 const CLOCK_TOLERANCE_MS: i64 = 500;
@@ -32,7 +32,8 @@ pub fn derive(previous: Option<&Reading>, current: &Reading) -> Snapshot {
     let previous =
         previous.filter(|before| before.at.boot == current.at.boot && before.at.mono_ms <= current.at.mono_ms);
     let interval_ms = previous.map_or(0, |before| current.at.mono_ms - before.at.mono_ms);
-    let host = machine::host(previous, current, interval_ms);
+    let step_ms = previous.map(|before| clock_step_ms(before, current, interval_ms));
+    let host = Host { clock_step_ms: step_ms, ..machine::host(previous, current, interval_ms) };
     let disks = machine::disks(previous, current);
     let interfaces = machine::interfaces(previous, current);
     let (processes, exited) = process::processes(previous, current);
@@ -48,14 +49,14 @@ pub fn derive(previous: Option<&Reading>, current: &Reading) -> Snapshot {
     Snapshot {
         at: current.at,
         interval_ms,
-        flags: flags(previous, current, interval_ms),
+        flags: flags(previous, current, step_ms),
         host,
         cpus: machine::cpus(previous, current, interval_ms),
         disks,
         filesystems: current.filesystems.clone(),
         interfaces,
         peers: current.peers.clone(),
-        sockets: current.sockets.clone(),
+        sockets: machine::sockets(previous, current),
         checks: current.checks.clone(),
         watch: None,
         anomaly: None,
@@ -67,17 +68,26 @@ pub fn derive(previous: Option<&Reading>, current: &Reading) -> Snapshot {
     }
 }
 
-fn flags(previous: Option<&Reading>, current: &Reading, interval_ms: i64) -> TickFlags {
+fn flags(previous: Option<&Reading>, current: &Reading, step_ms: Option<i64>) -> TickFlags {
     let flags = TickFlags::default();
     let Some(previous) = previous else {
         return flags.with(TickFlags::FIRST_LOOK);
     };
-    let slept_ms = current.at.suspended_ms.saturating_sub(previous.at.suspended_ms);
+    let slept_ms = slept_ms(previous, current);
     let flags = if slept_ms >= SLEEP_TOLERANCE_MS { flags.with(TickFlags::SUSPENDED) } else { flags };
+    if step_ms.is_some_and(|step_ms| step_ms != 0) { flags.with(TickFlags::CLOCK_STEP) } else { flags }
+}
+
+/// By how much the wall clock was set between two readings; 0 where it only drifted.
+fn clock_step_ms(previous: &Reading, current: &Reading, interval_ms: i64) -> i64 {
     let by_wall_ms = current.at.ts_ms.saturating_sub(previous.at.ts_ms);
-    let step_ms = by_wall_ms.saturating_sub(interval_ms).saturating_sub(slept_ms);
+    let step_ms = by_wall_ms.saturating_sub(interval_ms).saturating_sub(slept_ms(previous, current));
     let tolerance_ms = CLOCK_TOLERANCE_MS + interval_ms / CLOCK_SLEW_PART;
-    if step_ms.unsigned_abs() > tolerance_ms.unsigned_abs() { flags.with(TickFlags::CLOCK_STEP) } else { flags }
+    if step_ms.unsigned_abs() > tolerance_ms.unsigned_abs() { step_ms } else { 0 }
+}
+
+fn slept_ms(previous: &Reading, current: &Reading) -> i64 {
+    current.at.suspended_ms.saturating_sub(previous.at.suspended_ms)
 }
 
 #[cfg(test)]

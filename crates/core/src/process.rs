@@ -24,7 +24,7 @@ pub struct Image {
     pub container: Option<String>,
 }
 
-/// An executable file as it was when the process was first seen with it.
+/// An executable file as it was when the process was first seen with it; only `deleted` follows what happens to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Executable {
     /// Path, without the kernel's ` (deleted)`.
@@ -33,7 +33,7 @@ pub struct Executable {
     pub inode: Option<u64>,
     /// Modification time, milliseconds UTC.
     pub modified_ms: Option<i64>,
-    /// The file behind the path is gone or was replaced.
+    /// The file behind the path is gone or was replaced since. A file in memory that never had a path is neither.
     pub deleted: bool,
 }
 
@@ -66,13 +66,17 @@ pub enum ProcessState {
     Zombie,
     /// Being removed (`X`).
     Dead,
+    /// Every window of it answers (`A`). Windows only, which tells no other states.
+    Answering,
+    /// A window of it does not answer (`H`). Windows only.
+    Hung,
     /// Anything else.
     Other,
 }
 
 impl ProcessState {
     /// All states with their one-letter code, as Linux prints them; `?` for [`Self::Other`].
-    pub const CODES: [(Self, char); 9] = [
+    pub const CODES: [(Self, char); 11] = [
         (Self::Running, 'R'),
         (Self::Sleeping, 'S'),
         (Self::DiskSleep, 'D'),
@@ -81,6 +85,8 @@ impl ProcessState {
         (Self::Traced, 't'),
         (Self::Zombie, 'Z'),
         (Self::Dead, 'X'),
+        (Self::Answering, 'A'),
+        (Self::Hung, 'H'),
         (Self::Other, '?'),
     ];
 
@@ -105,6 +111,8 @@ impl ProcessState {
             Self::Traced => "t",
             Self::Zombie => "Z",
             Self::Dead => "X",
+            Self::Answering => "A",
+            Self::Hung => "H",
             Self::Other => "?",
         }
     }
@@ -121,6 +129,8 @@ impl fmt::Display for ProcessState {
             Self::Traced => "traced",
             Self::Zombie => "zombie",
             Self::Dead => "dead",
+            Self::Answering => "answering",
+            Self::Hung => "hung",
             Self::Other => "other",
         })
     }

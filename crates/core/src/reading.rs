@@ -277,10 +277,10 @@ pub struct Peer {
     pub connections: u32,
 }
 
-/// One listening socket.
+/// One listening socket: of TCP that accepts connections, of UDP that a program bound to a port and not to one peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Socket {
-    /// `tcp`.
+    /// `tcp` or `udp`.
     pub protocol: String,
     /// Local address, e.g. `127.0.0.1` or `::`.
     pub address: String,
@@ -288,15 +288,17 @@ pub struct Socket {
     pub port: u16,
     /// Owner, numeric user id.
     pub uid: Option<u32>,
-    /// Connections waiting to be accepted.
+    /// Connections waiting to be accepted; `None` of UDP, which has none.
     pub queue: Option<u32>,
     /// The most that may wait; `None` where only the kernel's table was readable.
     pub backlog: Option<u32>,
-    /// Bytes that have arrived for it, or for connections accepted from it, and that nobody has read.
+    /// Bytes that have arrived for it, or for connections accepted from it, and that nobody has read. Of UDP the memory
+    /// that they take.
     pub unread_bytes: Option<u64>,
     /// Process id of who listens, if it could be found.
     pub owner: Option<u32>,
-    /// Appeared since the look before; unknown in a reading and at the first look.
+    /// Appeared since the look before; unknown at the first look. A reading does not know it, but for a socket that comes
+    /// into the list as no news.
     pub opened: Option<bool>,
 }
 

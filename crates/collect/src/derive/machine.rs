@@ -1,7 +1,9 @@
 //! Differences of the machine as a whole and of its parts.
 
+use std::collections::HashSet;
+
 use watchkeeper_core::reading::{CpuTimes, DiskCounters, HostCounters, InterfaceCounters, Pressure, Reading, Stall};
-use watchkeeper_core::snapshot::{Cpu, Disk, Host, Interface};
+use watchkeeper_core::snapshot::{Cpu, Disk, Host, Interface, Socket};
 
 pub(super) fn host(previous: Option<&Reading>, current: &Reading, interval_ms: i64) -> Host {
     let now = &current.host;
@@ -46,6 +48,23 @@ pub(super) fn interfaces(previous: Option<&Reading>, current: &Reading) -> Optio
         Interface { name: now.name.clone(), counters, up: now.up }
     };
     Some(current.interfaces.as_deref()?.iter().map(interface).collect())
+}
+
+/// Sockets with the word whether they appeared since the previous reading. A reader that looks at sockets more rarely
+/// than at everything else shows the same list until it looks again, in which nothing appears; one that knows that a
+/// socket is no news says so itself.
+pub(super) fn sockets(previous: Option<&Reading>, current: &Reading) -> Option<Vec<Socket>> {
+    let before = previous.and_then(|reading| reading.sockets.as_deref());
+    let known: Option<HashSet<(&str, &str, u16)>> = before.map(|before| before.iter().map(place).collect());
+    let socket = |now: &Socket| {
+        let opened = known.as_ref().map(|known| now.opened.unwrap_or_else(|| !known.contains(&place(now))));
+        Socket { opened, ..now.clone() }
+    };
+    Some(current.sockets.as_deref()?.iter().map(socket).collect())
+}
+
+fn place(socket: &Socket) -> (&str, &str, u16) {
+    (&socket.protocol, &socket.address, socket.port)
 }
 
 /// Time in each mode. The kernel computes idle, waiting and stolen time anew from several clocks, and they are known to

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 use watchkeeper_core::reading::{
     CpuReading, CpuTimes, DiskCounters, DiskReading, HostReading, InterfaceCounters, InterfaceReading, Looked,
-    Pressure, ProcessCpu, ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, ProcessReading, Stall,
+    Pressure, ProcessCpu, ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, ProcessReading, Socket, Stall,
 };
 use watchkeeper_core::snapshot::{HostCounters, RemainderReason, Snapshot};
 use watchkeeper_core::{BootId, Image, Moment, ProcessKey};
@@ -73,6 +73,7 @@ fn at_the_first_look_every_difference_is_unknown() {
     assert_eq!((process.cpu, process.io, process.faults), (None, None, None));
     assert_eq!(process.memory.map(|memory| memory.resident_bytes), Some(500), "gauges are known");
     assert_eq!(snapshot.host.cpu, None);
+    assert_eq!(snapshot.host.clock_step_ms, None);
     assert_eq!(snapshot.disks.expect("listed")[0].counters, None);
     assert_eq!(snapshot.not_attributed.reasons, [RemainderReason::FirstLook]);
     assert_eq!(snapshot.not_attributed.cpu_us, None);
@@ -203,15 +204,40 @@ fn cpu_time_beyond_what_the_machine_can_give_is_cut_off() {
 }
 
 #[test]
+fn a_socket_is_opened_in_the_look_in_which_it_appears_and_in_no_other() {
+    let socket = |protocol: &str, port| Socket { protocol: protocol.to_owned(), port, ..Socket::default() };
+    let no_news = Socket { opened: Some(false), ..socket("udp", 40_000) };
+    let at = |mono_ms, sockets: Option<Vec<Socket>>| Reading { sockets, ..reading(mono_ms) };
+    let first = at(60_000, Some(vec![socket("tcp", 80)]));
+    let second = at(61_000, Some(vec![socket("tcp", 80), socket("tcp", 81), socket("udp", 80), no_news.clone()]));
+    // Nobody looked at sockets in between: the same list stands.
+    let third = Reading { at: reading(62_000).at, ..second.clone() };
+    let blind = at(63_000, None);
+    let other = Reading { at: Moment { boot: BootId(Uuid::from_u128(2)), ..first.at }, ..first.clone() };
+    for (name, previous, current, expected) in [
+        ("first look", None, &second, Some(vec![None; 4])),
+        ("appeared", Some(&first), &second, Some(vec![Some(false), Some(true), Some(true), Some(false)])),
+        ("stands", Some(&second), &third, Some(vec![Some(false); 4])),
+        ("list unknown now", Some(&third), &blind, None),
+        ("list unknown before", Some(&blind), &Reading { at: reading(64_000).at, ..first.clone() }, Some(vec![None])),
+        ("other boot", Some(&other), &second, Some(vec![None; 4])),
+    ] {
+        let snapshot = derive(previous, current);
+        let opened = |sockets: Vec<Socket>| sockets.iter().map(|socket| socket.opened).collect::<Vec<_>>();
+        assert_eq!(snapshot.sockets.map(opened), expected, "{name}");
+    }
+}
+
+#[test]
 fn clocks_that_are_set_and_machines_that_sleep_are_flagged_and_change_no_rate() {
-    for (name, ts_ms, slept_ms, flags) in [
-        ("steady", 0, 0, 0),
-        ("rounding", 400, 50, 0),
-        ("forward", 3_600_000, 0, TickFlags::CLOCK_STEP),
-        ("backward", -3_600_000, 0, TickFlags::CLOCK_STEP),
-        ("by a second", -1_000, 0, TickFlags::CLOCK_STEP),
-        ("asleep", 8 * 3_600_000, 8 * 3_600_000, TickFlags::SUSPENDED),
-        ("asleep and set", 0, 8 * 3_600_000, TickFlags::SUSPENDED | TickFlags::CLOCK_STEP),
+    for (name, ts_ms, slept_ms, flags, step_ms) in [
+        ("steady", 0, 0, 0, 0),
+        ("rounding", 400, 50, 0, 0),
+        ("forward", 3_600_000, 0, TickFlags::CLOCK_STEP, 3_600_000),
+        ("backward", -3_600_000, 0, TickFlags::CLOCK_STEP, -3_600_000),
+        ("by a second", -1_000, 0, TickFlags::CLOCK_STEP, -1_000),
+        ("asleep", 8 * 3_600_000, 8 * 3_600_000, TickFlags::SUSPENDED, 0),
+        ("asleep and set", 0, 8 * 3_600_000, TickFlags::SUSPENDED | TickFlags::CLOCK_STEP, -8 * 3_600_000),
     ] {
         let before = with(reading(60_000), vec![process(7, OLD, 60_000, 0)]);
         let mut after = with(reading(61_000), vec![process(7, OLD, 61_000, 250_000)]);
@@ -219,6 +245,7 @@ fn clocks_that_are_set_and_machines_that_sleep_are_flagged_and_change_no_rate() 
         after.at.suspended_ms += slept_ms;
         let snapshot = derive(Some(&before), &after);
         assert_eq!(snapshot.flags, TickFlags(flags), "{name}");
+        assert_eq!(snapshot.host.clock_step_ms, Some(step_ms), "{name}");
         assert_eq!(snapshot.interval_ms, 1_000, "{name}");
         assert_eq!(snapshot.cores(cpu_us(&snapshot, 7)), Some(0.25), "{name}");
     }

@@ -89,5 +89,6 @@ pub(super) const METRICS: &[Metric] = &[
     entry("system.context_switches", Counter, Unit::CountPerSecond, Host(|s| s.per_second(s.host.counters.context_switches)), "context switches"),
     entry("system.interrupts", Counter, Unit::CountPerSecond, Host(|s| s.per_second(s.host.counters.interrupts)), "interrupts served"),
     entry("system.linux.oom_kills", Counter, Unit::CountPerSecond, Host(|s| s.per_second(s.host.counters.oom_kills)), "processes killed because memory ran out"),
+    entry("system.clock.step", Gauge, Unit::Seconds, Host(|s| s.host.clock_step_ms.map(|step_ms| step_ms.unsigned_abs() as f64 / 1e3)), "by how much the wall clock was set in the interval, forward or back; 0 if it was not"),
     entry("system.network.connection.count", Gauge, Unit::Count, Host(|s| s.host.connections.map(f64::from)), "established TCP connections").otel("system.network.connection.count", "network.connection.state", "established"),
 ];

@@ -1,6 +1,6 @@
 //! Metrics of the machine's parts: CPUs, disks, filesystems, interfaces, peers, sockets.
 
-use super::Kind::{Counter, Gauge};
+use super::Kind::{Counter, Event, Gauge};
 use super::Metric;
 use super::Read::{Cpu, Disk, Filesystem, Interface, Peer, Socket};
 use super::entry;
@@ -62,4 +62,6 @@ pub(super) const METRICS: &[Metric] = &[
     entry("system.network.socket.queue", Gauge, Unit::Count, Socket(|_, s| s.queue.map(f64::from)), "connections waiting to be accepted"),
     entry("system.network.socket.backlog", Gauge, Unit::Count, Socket(|_, s| s.backlog.map(f64::from)), "connections that may wait to be accepted"),
     entry("system.network.socket.queue.utilization", Gauge, Unit::Ratio, Socket(|_, s| share(u64::from(s.queue?), u64::from(s.backlog?))), "share of the accept backlog that is taken"),
+    entry("system.network.socket.unread", Gauge, Unit::Bytes, Socket(|_, s| s.unread_bytes.map(|bytes| bytes as f64)), "bytes that arrived for it, or for connections accepted from it, and that nobody has read"),
+    entry("system.network.socket.opened", Event, Unit::Count, Socket(|_, s| s.opened.map(f64::from)), "1 in the tick in which it appeared; unknown at the first look"),
 ];

@@ -60,7 +60,7 @@ CREATE TABLE image (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE process_row (
   id INTEGER PRIMARY KEY, -- tick << 32 | process
-  state          INTEGER, -- place in 'SRDITtZX?', from 0
+  state          INTEGER, -- place in 'SRDITtZXAH?', from 0
   threads        INTEGER,
   cpu_us         INTEGER,
   cpu_user_us    INTEGER,
@@ -76,7 +76,7 @@ CREATE TABLE process_row (
 ) STRICT;
 CREATE VIEW process_sample AS
   SELECT t.id AS tick, r.id & 4294967295 AS process,
-         substr('SRDITtZX?', r.state + 1, 1) AS state, r.threads, r.cpu_us, r.cpu_user_us,
+         substr('SRDITtZXAH?', r.state + 1, 1) AS state, r.threads, r.cpu_us, r.cpu_user_us,
          iif(r.resident_pages >= 0, r.resident_pages * 4096, -r.resident_pages) AS resident_bytes,
          iif(r.virtual_pages >= 0, r.virtual_pages * 4096, -r.virtual_pages) AS virtual_bytes,
          r.minor_faults, r.major_faults, r.read_bytes, r.written_bytes, r.received_bytes, r.sent_bytes, r.descriptors
@@ -152,6 +152,7 @@ CREATE TABLE host_sample (
   not_attributed_received_bytes INTEGER,
   not_attributed_sent_bytes    INTEGER,
   not_attributed_reasons       INTEGER,
+  clock_step_ms                INTEGER,
   watch_late_ms                INTEGER,
   watch_log_failing_ms         INTEGER,
   watch_state_failing_ms       INTEGER,
@@ -252,11 +253,14 @@ CREATE TABLE socket (
 ) STRICT;
 CREATE TABLE socket_row (
   id INTEGER PRIMARY KEY, -- tick << 32 | socket
-  queue   INTEGER,
-  backlog INTEGER
+  queue        INTEGER,
+  backlog      INTEGER,
+  unread_bytes INTEGER,
+  owner        INTEGER, -- process id of who listens
+  opened       INTEGER  -- 1: appeared since the look before
 ) STRICT;
 CREATE VIEW socket_sample AS
-  SELECT t.id AS tick, r.id & 4294967295 AS socket, r.queue, r.backlog
+  SELECT t.id AS tick, r.id & 4294967295 AS socket, r.queue, r.backlog, r.unread_bytes, r.owner, r.opened
   FROM tick AS t JOIN socket_row AS r ON r.id BETWEEN t.id << 32 AND t.id << 32 | 4294967295;
 
 CREATE TABLE active_check (

@@ -77,6 +77,7 @@ const COLUMNS: &[Column] = &[
     gauge(25, "watch_state_failing_ms"),
     gauge(25, "watch_channel_failing_ms"),
     gauge(25, "watch_outbox_age_ms"),
+    difference(26, "clock_step_ms"),
 ];
 
 const CPU: usize = 1;
@@ -88,6 +89,8 @@ const COUNTERS: usize = 37;
 const CONNECTIONS: usize = 45;
 const REMAINDER: usize = 46;
 const REASONS: usize = 51;
+/// The last one.
+const CLOCK_STEP: usize = COLUMNS.len() - 1;
 const WATCH: usize = 52;
 
 /// Bits of `not_attributed_reasons`, from bit 0.
@@ -154,6 +157,7 @@ impl Kind for HostKind {
         }
         let bits = REASON_BITS.iter().enumerate().filter(|(_, reason)| rest.reasons.contains(reason));
         cells[REASONS] = Cell::Int(bits.map(|(bit, _)| 1_i64 << bit).sum());
+        cells[CLOCK_STEP] = host.clock_step_ms.map_or(Cell::Null, Cell::Int);
         watch::cells(item.watch, &mut cells[WATCH..][..watch::COUNT]);
     }
 
@@ -186,6 +190,7 @@ impl Kind for HostKind {
             oom_kills: counter(7),
         };
         host.connections = cells[CONNECTIONS].small();
+        host.clock_step_ms = cells[CLOCK_STEP].int();
         let bits = cells[REASONS].int().unwrap_or(0);
         let reasons = REASON_BITS.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
         item.not_attributed = Remainder {

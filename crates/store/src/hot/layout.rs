@@ -138,7 +138,7 @@ impl Column {
 /// The pages in which sizes of memory are stored.
 const PAGE_BYTES: i64 = 4_096;
 /// The letters of process states, the commonest first: SQLite stores 0 and 1 in no byte. The last stands for all others.
-const STATE_LETTERS: &[u8] = b"SRDITtZX?";
+const STATE_LETTERS: &[u8] = b"SRDITtZXAH?";
 
 /// A column that counts since the tick before.
 pub(crate) const fn difference(group: u8, name: &'static str) -> Column {

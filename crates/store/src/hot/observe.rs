@@ -1,7 +1,7 @@
 //! Events that show in snapshots: memory ran out, a socket was opened, an executable was replaced, the clock was set,
 //! the machine slept.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use watchkeeper_core::snapshot::{Socket, TickFlags};
@@ -79,12 +79,11 @@ impl Observer {
     fn look_at_sockets(&mut self, snapshot: &Snapshot, observed: &mut Vec<Observed>) {
         let names: Option<HashSet<String>> =
             snapshot.sockets.as_ref().map(|sockets| sockets.iter().map(Socket::name).collect());
-        if let (Some(before), Some(now)) = (&self.sockets, &names)
-            && !snapshot.flags.has(TickFlags::FIRST_LOOK)
-        {
-            let mut opened: Vec<&String> = now.difference(before).collect();
-            opened.sort_unstable();
-            observed.extend(opened.into_iter().map(|name| of_host("socket_opened", name.clone())));
+        if let Some(before) = self.sockets.as_ref().filter(|_| !snapshot.flags.has(TickFlags::FIRST_LOOK)) {
+            // Some come into the list later than they were opened, and say so.
+            let new = snapshot.sockets.iter().flatten().filter(|socket| socket.opened != Some(false));
+            let opened: BTreeSet<String> = new.map(Socket::name).filter(|name| !before.contains(name)).collect();
+            observed.extend(opened.into_iter().map(|name| of_host("socket_opened", name)));
         }
         self.sockets = names;
     }

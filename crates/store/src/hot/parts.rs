@@ -308,7 +308,13 @@ impl Kind for SocketKind {
         table: "socket_row",
         entity: Some("socket"),
         identity: &["protocol", "address", "port", "uid", "copy"],
-        columns: &[gauge(0, "queue"), gauge(1, "backlog")],
+        columns: &[
+            gauge(0, "queue"),
+            gauge(1, "backlog"),
+            gauge(2, "unread_bytes"),
+            gauge(3, "owner"),
+            difference(4, "opened"),
+        ],
         section: 1 << 5,
     };
 
@@ -339,11 +345,17 @@ impl Kind for SocketKind {
     fn cells(item: &Socket, cells: &mut [Cell]) {
         cells[0] = item.queue.map_or(Cell::Null, |queue| Cell::Int(i64::from(queue)));
         cells[1] = item.backlog.map_or(Cell::Null, |backlog| Cell::Int(i64::from(backlog)));
+        cells[2] = item.unread_bytes.map_or(Cell::Null, Cell::unsigned);
+        cells[3] = item.owner.map_or(Cell::Null, |pid| Cell::Int(i64::from(pid)));
+        cells[4] = item.opened.map_or(Cell::Null, |opened| Cell::Int(i64::from(opened)));
     }
 
     fn fill(item: &mut Socket, cells: &[Cell]) {
         item.queue = cells[0].small();
         item.backlog = cells[1].small();
+        item.unread_bytes = cells[2].count();
+        item.owner = cells[3].small();
+        item.opened = cells[4].int().map(|opened| opened != 0);
     }
 
     in_snapshot!(sockets, Socket);

@@ -15,7 +15,7 @@ pub(super) enum Images {
     No,
     /// Only which program a process counts as.
     Programs,
-    /// Everything, parents and users included.
+    /// Everything, parents and users and the program included.
     Whole,
 }
 
@@ -134,7 +134,9 @@ impl Lives {
         let mut statement = connection.prepare_cached(&format!("{IMAGES} WHERE i.process = ? ORDER BY i.from_tick"))?;
         let mut rows = statement.query([id])?;
         while let Some(row) = rows.next()? {
-            changes.push((row.get(0)?, Change::Image(Arc::new(image(row)?))));
+            let tick = row.get(0)?;
+            changes.push((tick, Change::Image(Arc::new(image(row)?))));
+            changes.push((tick, Change::Program(self.slot(row.get(11)?))));
         }
         let mut statement = connection
             .prepare_cached("SELECT from_tick, parent, uid FROM lineage WHERE process = ? ORDER BY from_tick")?;
@@ -163,7 +165,7 @@ pub(super) fn image_at(connection: &Connection, process: i64, tick: i64) -> rusq
 }
 
 const IMAGES: &str = "SELECT i.from_tick, i.name, p.name, i.executable, i.inode, i.modified_ms, i.deleted, c.text, c.length, \
-     i.unit, i.container FROM image AS i LEFT JOIN program AS p ON p.id = i.program \
+     i.unit, i.container, i.program FROM image AS i LEFT JOIN program AS p ON p.id = i.program \
      LEFT JOIN command AS c ON c.id = i.command";
 
 fn image(row: &Row<'_>) -> rusqlite::Result<Image> {

@@ -1,11 +1,14 @@
 //! Which columns a metric depends on, found by trying: a snapshot with everything known is asked, then one group of
 //! columns after the other is made unknown. So a new metric of the catalogue needs no change here.
 
+use std::sync::Arc;
+
 use watchkeeper_core::catalogue::{self, EntityRef, Metric};
 use watchkeeper_core::port::HistoryError;
+use watchkeeper_core::process::Executable;
 use watchkeeper_core::reading::{Check, Filesystem, Peer, Socket};
 use watchkeeper_core::snapshot::{Cpu, Disk, Interface, Process};
-use watchkeeper_core::{EntityKind, ProcessState, Snapshot};
+use watchkeeper_core::{EntityKind, Image, ProcessState, Snapshot};
 
 use rusqlite::types::Value;
 
@@ -56,8 +59,13 @@ pub(super) fn of(metric: &Metric, kind: EntityKind) -> Wanted {
     if wants_processes {
         lanes[PROCESSES] = Some(Choice { groups: process_groups, only: None });
     }
-    let exits = wants_processes && process_groups & DIFFERENCE_GROUPS != 0;
-    let images = if kind == EntityKind::Program { Images::Programs } else { Images::No };
+    let is_event = metric.kind == catalogue::Kind::Event;
+    let exits = wants_processes && (is_event || process_groups & DIFFERENCE_GROUPS != 0);
+    let images = match kind {
+        _ if depends_on_image(metric) => Images::Whole,
+        EntityKind::Program => Images::Programs,
+        _ => Images::No,
+    };
     Wanted { lanes, images, exits }
 }
 
@@ -107,11 +115,31 @@ fn part_groups(metric: &Metric, snapshot: &Snapshot) -> Option<(usize, u32)> {
     Some((index, groups))
 }
 
-/// A process of which nothing but its existence is known.
+/// A process of which nothing is known but who it is and what it runs: a service that began in the second before the
+/// tick that is asked here.
 fn nobody() -> Process {
     let identity =
-        [Value::Text("00000000-0000-0000-0000-000000000000".to_owned()), Value::Integer(1), Value::Integer(1)];
-    ProcessKind::item(&identity).expect("a nil boot id can be read")
+        [Value::Text("00000000-0000-0000-0000-000000000000".to_owned()), Value::Integer(1), Value::Integer(99_950)];
+    let mut process = ProcessKind::item(&identity).expect("a nil boot id can be read");
+    let executable = Executable { inode: Some(1), deleted: true, ..Executable::default() };
+    let unit = Some("a.service".to_owned());
+    process.image = Arc::new(Image { executable: Some(executable), unit, ..Image::default() });
+    process.parent = 1;
+    process
+}
+
+/// Whether a number of processes depends on what they run or whose children they are.
+fn depends_on_image(metric: &Metric) -> bool {
+    if metric.entity_kind() != EntityKind::Process {
+        return false;
+    }
+    let mut snapshot = blank();
+    (snapshot.interval_ms, snapshot.at.mono_ms) = (1_000, 1_000_000);
+    fill_host(&mut snapshot, u32::MAX);
+    let known = known_process(ProcessState::Running);
+    let bare = Process { image: Arc::default(), parent: 0, ..known.clone() };
+    let ask = |process| metric.value(&snapshot, EntityRef::Process(process)).and_then(catalogue::Value::number);
+    ask(&known) != ask(&bare)
 }
 
 fn known_process(state: ProcessState) -> Process {

@@ -200,6 +200,11 @@ impl World {
                 if dice.one_in(3) {
                     image.executable = None;
                 }
+                if let Some(executable) = &mut image.executable {
+                    executable.deleted = dice.one_in(3);
+                    executable.inode = executable.inode.filter(|_| !dice.one_in(3));
+                    executable.modified_ms = executable.modified_ms.filter(|_| !dice.one_in(3));
+                }
                 if dice.one_in(3) {
                     image.command = None;
                 }
@@ -216,7 +221,7 @@ impl World {
     /// The next tick; often much is as it was.
     pub fn tick(&mut self, ts_ms: i64, mono_ms: i64, interval_ms: i64) -> Snapshot {
         let is_first = self.last.is_none() || self.dice.one_in(40);
-        let exited = self.change_processes(ts_ms, is_first);
+        let exited = self.change_processes(ts_ms, mono_ms, is_first);
         let flags = match self.dice.roll(20) {
             _ if is_first => TickFlags::FIRST_LOOK,
             0 => TickFlags::CLOCK_STEP,
@@ -251,7 +256,7 @@ impl World {
         snapshot
     }
 
-    fn change_processes(&mut self, ts_ms: i64, is_first: bool) -> Vec<Exited> {
+    fn change_processes(&mut self, ts_ms: i64, mono_ms: i64, is_first: bool) -> Vec<Exited> {
         let mut exited = Vec::new();
         let dice = &mut self.dice;
         for process in std::mem::take(&mut self.alive) {
@@ -274,6 +279,10 @@ impl World {
         while self.alive.len() < 3 || dice.one_in(2) {
             let mut process = process(self.next_pid, 0);
             self.next_pid += 1;
+            if dice.one_in(2) {
+                // Some begin at the very edges of the interval.
+                process.key.start_ticks = (mono_ms + 17) as u64 / 10 - dice.roll(103);
+            }
             process.image = Arc::clone(&self.images[dice.roll(8) as usize]);
             act(dice, &mut process, &self.images);
             // Some live so shortly that only their end is seen.
@@ -300,7 +309,7 @@ fn act(dice: &mut Dice, process: &mut Process, images: &[Arc<Image>]) {
         process.parent = dice.roll(3) as u32;
         process.uid = dice.maybe(|dice| dice.roll(2) as u32);
     }
-    process.state = dice.maybe(|dice| ProcessState::CODES[dice.roll(9) as usize].0);
+    process.state = dice.maybe(|dice| ProcessState::CODES[dice.roll(ProcessState::CODES.len() as u64) as usize].0);
     process.threads = dice.maybe(|dice| dice.roll(4) as u32);
     process.cpu = dice.maybe(|dice| {
         let user_us = dice.roll(1_000_000);
@@ -336,7 +345,7 @@ fn quiet(mut host: Host) -> Host {
 
 fn host(dice: &mut Dice) -> Host {
     Host {
-        clock_step_ms: None,
+        clock_step_ms: dice.maybe(Dice::signed),
         cpu_count: dice.maybe(|dice| 1 + dice.roll(4) as u32),
         cpu: dice.maybe(Dice::times),
         memory: dice.maybe(|dice| Memory {
@@ -437,10 +446,10 @@ fn sockets(dice: &mut Dice) -> Vec<Socket> {
     let mut sockets: Vec<Socket> = addresses
         .into_iter()
         .map(|address| Socket {
-            opened: None,
-            owner: None,
-            unread_bytes: None,
-            protocol: "tcp".to_owned(),
+            opened: dice.maybe(|dice| dice.one_in(3)),
+            owner: dice.maybe(|dice| 1 + dice.roll(5) as u32),
+            unread_bytes: dice.maybe(Dice::count),
+            protocol: if dice.one_in(4) { "udp" } else { "tcp" }.to_owned(),
             address,
             port: 80 + dice.roll(2) as u16,
             uid: dice.maybe(|dice| dice.roll(2) as u32),
@@ -452,7 +461,7 @@ fn sockets(dice: &mut Dice) -> Vec<Socket> {
         // Two workers listen at the same address.
         sockets.extend(sockets.first().cloned());
     }
-    sockets.sort_by_key(|socket| (socket.address.clone(), socket.port, socket.uid));
+    sockets.sort_by_key(|socket| (socket.protocol.clone(), socket.address.clone(), socket.port, socket.uid));
     sockets
 }
 
