@@ -49,7 +49,8 @@ impl<'a> Scene<'a> {
         let listed: Vec<&Ranked> = first.iter().chain(others).take(TOP).collect();
         let top = listed.iter().map(|ranked| ranking.contributor(ranked, tick)).collect();
         let (not_attributed, changes) = (ranking.not_attributed, changes.clone());
-        let headline = rule.when.condition.headline();
+        let (headline, input) = (rule.when.condition.headline(), rule.when.input());
+        let is_level = input.and_then(|input| input.window).is_none_or(|window| window.function.is_level());
         let culprit = listed.first().map(|ranked| (*ranked).clone());
         Evidence {
             version: EVIDENCE_VERSION,
@@ -57,7 +58,9 @@ impl<'a> Scene<'a> {
             condition: rule.when.condition.to_string(),
             metric: rule.metric.name.to_owned(),
             // Without a number that is compared there is nothing to show in a unit.
-            unit: headline.and_then(|headline| headline.threshold.number()).map_or(Unit::Text, |_| rule.metric.unit),
+            unit: headline
+                .and_then(|headline| headline.threshold.number())
+                .map_or(Unit::Text, |_| input.map_or(rule.metric.unit, |input| input.unit)),
             entity: alert.entity.clone(),
             // A condition on words has no number; 1 says that it holds.
             value: alert.value.unwrap_or(1.0),
@@ -69,7 +72,8 @@ impl<'a> Scene<'a> {
             not_attributed,
             lineage: culprit.map(|culprit| self.family().lineage(&culprit)).unwrap_or_default(),
             changes,
-            usual: Known::NotYet,
+            // What the metric usually is says nothing about its slope.
+            usual: if is_level { Known::NotYet } else { Known::Nothing },
             recurrence: Known::NotYet,
             last_acknowledgement: Known::NotYet,
             trend: None,
@@ -205,16 +209,18 @@ fn section(metric: &str) -> Option<Section> {
     sections.into_iter().find(|(beginning, _)| metric.starts_with(beginning)).map(|(_, section)| section)
 }
 
-/// A title for a rule that has none, e.g. `process.memory.usage above 2.0 GiB`; the condition as it is written where no
-/// single comparison says it.
+/// A title for a rule that has none, e.g. `avg(process.memory.usage, "5m") above 2.0 GiB`; the condition as it is written
+/// where no single comparison says it.
 fn made_title(rule: &Rule) -> String {
     let condition = &rule.when.condition;
-    let Some(headline) = condition.headline() else { return clean(&condition.to_string(), LONGEST_CONDITION) };
+    let (Some(headline), Some(input)) = (condition.headline(), rule.when.input()) else {
+        return clean(&condition.to_string(), LONGEST_CONDITION);
+    };
     let threshold = match &headline.threshold {
-        watchkeeper_expression::Threshold::Number(number) => rule.metric.unit.show(*number).to_string(),
+        watchkeeper_expression::Threshold::Number(number) => input.unit.show(*number).to_string(),
         watchkeeper_expression::Threshold::Text(text) => format!("\"{}\"", clean(text, LONGEST_NAME)),
     };
-    format!("{} {} {threshold}", rule.metric.name, headline.comparison.words())
+    format!("{input} {} {threshold}", headline.comparison.words())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use watchkeeper_core::catalogue::{self, EntityRef, Metric, Value};
 use watchkeeper_core::{EntityKind, Snapshot};
-use watchkeeper_expression::{Condition, Headline};
+use watchkeeper_expression::{Condition, Headline, Input};
 
 use crate::programs::{Programs, Sum};
 use crate::watch::Tick;
@@ -32,6 +32,11 @@ impl Question {
     pub(crate) fn name(&self) -> &str {
         let mut inputs = self.condition.inputs().iter();
         inputs.find(|input| input.entity == self.condition.entity()).map_or("", |input| &input.name)
+    }
+
+    /// The input that people are shown: of the headline.
+    pub(crate) fn input(&self) -> Option<&Input> {
+        self.condition.headline().and_then(|headline| self.condition.inputs().get(headline.input))
     }
 
     /// The metric that people are shown: of the headline, or the first of the entity it is about.

@@ -53,6 +53,11 @@ pub enum Function {
 }
 
 impl Function {
+    /// Whether it gives what the field itself can be, such as a mean or a prediction; no rate, probability or sum.
+    pub fn is_level(self) -> bool {
+        matches!(self, Self::Avg | Self::Min | Self::Max | Self::Quantile(_) | Self::Predict { .. })
+    }
+
     /// As it is written.
     pub fn word(self) -> &'static str {
         match self {

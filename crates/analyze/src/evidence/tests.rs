@@ -234,6 +234,29 @@ fn nobody_is_blamed_when_nothing_is_known() {
 }
 
 #[test]
+fn a_window_is_named_as_it_is_written_and_shown_in_its_own_unit() {
+    for (when, title) in [
+        ("avg(system.cpu.utilization, \"300s\") > \"90%\"", "avg(system.cpu.utilization, \"5m\") above 90.0 %"),
+        (
+            "slope(process.memory.usage, \"2h\") > \"20MiB/s\" && process.memory.usage > \"1GiB\"",
+            "slope(process.memory.usage, \"2h\") above 20.0 MiB/s",
+        ),
+        ("trend_p(process.memory.usage, \"2h\") < \"1%\"", "trend_p(process.memory.usage, \"2h\") below 1.0 %"),
+        (
+            "count(process.disk.io.write, \"1h\") >= \"1GiB\"",
+            "count(process.disk.io.write, \"1h\") at or above 1.0 GiB",
+        ),
+        (
+            "predict(system.filesystem.free, \"6h\", \"4h\") <= 0",
+            "predict(system.filesystem.free, \"6h\", \"4h\") at or below 0 B",
+        ),
+    ] {
+        let rules = crate::compile(&[rule("any", when, "0s")], 1_000).unwrap();
+        assert_eq!(super::made_title(&rules[0]), title);
+    }
+}
+
+#[test]
 fn titles_are_made_safe_and_say_what_and_where() {
     let named = crate::RuleConfig {
         title: Some("Filesystem almost full".to_owned()),

@@ -8,7 +8,7 @@ use crate::scenes::rule;
 use crate::{RuleConfig, compile};
 
 fn condition(text: &str) -> Condition {
-    watchkeeper_expression::compile(text, &CatalogueFields, "when").unwrap()
+    watchkeeper_expression::compile(text, &watchkeeper_expression::CatalogueFields, "when").unwrap()
 }
 
 fn asked(text: &str) -> Question {
@@ -43,6 +43,16 @@ fn what_nobody_wrote_is_the_opposite_with_a_distance() {
         ("process.thread.count < 10", "at or above 10"),
         ("process.thread.count < 100", "at or above 105"),
         ("process.thread.count == 5", "otherwise"),
+        // A window has limits of its own: the mean of whole numbers is none, a prediction may be anything.
+        ("avg(system.cpu.utilization, \"5m\") < \"99%\"", "at or above 99.5 %"),
+        ("predict(system.filesystem.utilization, \"6h\", \"4h\") >= \"100%\"", "below 95.0 %"),
+        ("predict(system.filesystem.utilization, \"6h\", \"4h\") < \"99%\"", "at or above 104.0 %"),
+        ("max(process.thread.count, \"5m\") > 1", "at or below 1"),
+        ("avg(process.thread.count, \"5m\") > 100", "at or below 95"),
+        ("avg(process.thread.count, \"5m\") > 1", "at or below 0.95"),
+        ("slope(process.memory.usage, \"2h\") > \"20MiB/s\"", "at or below 19.0 MiB/s"),
+        ("slope(system.memory.utilization, \"2h\") < -\"10%/h\"", "at or above -9.5 %/h"),
+        ("trend_p(process.memory.usage, \"2h\") < \"99%\"", "at or above 99.5 %"),
         ("process.state == \"Z\"", "otherwise"),
         ("process.state != \"S\"", "otherwise"),
         // More than one comparison has no distance to come back.
@@ -72,6 +82,13 @@ fn what_somebody_wrote_is_taken_as_it_is() {
         ("system.cpu.utilization < \"10%\"", "system.cpu.utilization >= \"10%\""),
         // Between one thread and two there is none.
         ("process.thread.count > 1", "process.thread.count < 2"),
+        // A field and its window are two things, and so are two windows.
+        ("system.cpu.utilization > \"90%\"", "avg(system.cpu.utilization, \"5m\") < \"95%\""),
+        ("avg(system.cpu.utilization, \"5m\") > \"90%\"", "system.cpu.utilization < \"95%\""),
+        ("avg(system.cpu.utilization, \"5m\") > \"90%\"", "avg(system.cpu.utilization, \"1m\") < \"95%\""),
+        ("avg(system.cpu.utilization, \"5m\") > \"90%\"", "max(system.cpu.utilization, \"5m\") < \"95%\""),
+        ("avg(system.cpu.utilization, \"5m\") > \"90%\"", "avg(system.cpu.utilization, \"300s\") <= \"90%\""),
+        ("max(process.thread.count, \"5m\") > 1", "max(process.thread.count, \"5m\") < 2"),
         ("process.state == \"Z\"", "process.state != \"Z\""),
         ("process.state == \"Z\"", "process.state == \"R\""),
         ("process.state == \"D\"", "process.cpu.utilization > 0.5"),
@@ -97,6 +114,20 @@ fn mistakes_in_clear_say_how_to_mend_them() {
         ("system.cpu.utilization > \"90%\"", None, "system.cpu.utilization != 0"),
         ("process.thread.count > 1", None, "process.thread.count <= 2"),
         ("process.state == \"Z\"", None, "process.state == \"Z\""),
+        ("avg(system.cpu.utilization, \"5m\") > \"90%\"", None, "avg(system.cpu.utilization, \"5m\") < \"95%\""),
+        // Between one thread and two there is none, but between one and two on average there are many.
+        ("avg(process.thread.count, \"5m\") > 1", None, "avg(process.thread.count, \"5m\") < 2"),
+        ("slope(process.memory.usage, \"2h\") > \"20MiB/h\"", None, "slope(process.memory.usage, \"2h\") > 0"),
+        (
+            "predict(system.memory.utilization, \"6h\", \"4h\") > 1",
+            None,
+            "predict(system.memory.utilization, \"6h\", \"4h\") > 1",
+        ),
+        (
+            "growth(process.memory.usage, \"6h\") > \"20MiB/h\"",
+            None,
+            "growth(process.memory.usage, \"6h\") < \"20MiB\"",
+        ),
         ("process.state != \"Z\"", None, "process.state != \"S\""),
         ("system.filesystem.utilization > \"90%\"", None, "system.memory.utilization < \"50%\""),
         ("system.cpu.utilization > \"90%\"", None, "process.cpu.utilization < \"50%\""),
