@@ -229,7 +229,7 @@ fn title_problem(title: &str) -> Option<Problem> {
 }
 
 /// Kinds that a condition on a metric can watch one by one.
-const EACH: [EntityKind; 9] = [
+const EACH: [EntityKind; 10] = [
     EntityKind::Host,
     EntityKind::Cpu,
     EntityKind::Disk,
@@ -237,6 +237,7 @@ const EACH: [EntityKind; 9] = [
     EntityKind::Interface,
     EntityKind::Peer,
     EntityKind::Socket,
+    EntityKind::Check,
     EntityKind::Process,
     EntityKind::Program,
 ];

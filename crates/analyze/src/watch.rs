@@ -62,7 +62,7 @@ fn list<'a>(snapshot: &'a Snapshot, programs: &Programs<'a>, kind: EntityKind) -
         EntityKind::Peer => snapshot.peers.is_some(),
         EntityKind::Socket => snapshot.sockets.is_some(),
         EntityKind::Process | EntityKind::Program => snapshot.processes.is_some(),
-        EntityKind::Check => false,
+        EntityKind::Check => snapshot.checks.is_some(),
     };
     if !is_read {
         return None;
