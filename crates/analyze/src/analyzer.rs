@@ -268,6 +268,7 @@ fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, a
         alerts: vec![alert.fingerprint],
         joined: Vec::new(),
         times: 1,
+        course: watchkeeper_core::incident::Course::default(),
         opened_ms,
         closed_ms: None,
         evidence,

@@ -1,5 +1,7 @@
 //! Incidents: alerts that belong together, with a ticket number, evidence and a history.
 
+mod course;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Fingerprint, Hasher, Severity};
 use crate::evidence::Evidence;
 use crate::identity::HostId;
+pub use course::{About, Course, Flapping};
 
 /// Identity of an incident, known before the store has given it a ticket number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -42,8 +45,14 @@ pub enum IncidentEvent {
     Opened,
     /// A further alert joined it.
     Joined,
+    /// One of its alerts is over, others go on.
+    Left,
     /// Its severity rose or fell.
     Severity,
+    /// An alert in it that flaps has come and gone since the last time it was told.
+    Flapping,
+    /// It turned out to be one of very many that opened at once, which are told together.
+    Storm,
     /// All its alerts are over and the values are back.
     Resolved,
     /// All its alerts are over because what they watched is gone.
@@ -54,15 +63,27 @@ pub enum IncidentEvent {
 
 impl IncidentEvent {
     /// All, in the order of a life.
-    pub const ALL: [Self; 6] =
-        [Self::Opened, Self::Joined, Self::Severity, Self::Acknowledged, Self::Resolved, Self::Ended];
+    pub const ALL: [Self; 9] = [
+        Self::Opened,
+        Self::Storm,
+        Self::Joined,
+        Self::Left,
+        Self::Severity,
+        Self::Flapping,
+        Self::Acknowledged,
+        Self::Resolved,
+        Self::Ended,
+    ];
 
     /// The word used in tables and keys.
     pub fn word(self) -> &'static str {
         match self {
             Self::Opened => "opened",
             Self::Joined => "joined",
+            Self::Left => "left",
             Self::Severity => "severity",
+            Self::Flapping => "flapping",
+            Self::Storm => "storm",
             Self::Resolved => "resolved",
             Self::Ended => "ended",
             Self::Acknowledged => "acknowledged",
@@ -115,7 +136,7 @@ pub struct Incident {
     pub host: String,
     /// Labels of host and rule.
     pub labels: BTreeMap<String, String>,
-    /// The alerts in it, oldest first.
+    /// The alerts in it, oldest first; those beyond [`MOST_JOINED`] are only counted.
     pub alerts: Vec<Fingerprint>,
     /// Alerts that joined after the first, oldest first, at most [`MOST_JOINED`].
     pub joined: Vec<Joined>,
@@ -128,6 +149,8 @@ pub struct Incident {
     pub closed_ms: Option<i64>,
     /// What was known at the moment of firing, frozen then.
     pub evidence: Evidence,
+    /// What its next change depends on, beside its alerts.
+    pub course: Course,
 }
 
 /// An entry of an incident's history.

@@ -51,8 +51,12 @@ pub fn plan_test(channel: &str, recipients: &[String], now_ms: i64) -> Vec<Outbo
 /// Whether people are told of an event: not of alerts that join an incident, nor of their own acknowledgement.
 fn is_told(event: IncidentEvent) -> bool {
     match event {
-        IncidentEvent::Opened | IncidentEvent::Severity | IncidentEvent::Resolved | IncidentEvent::Ended => true,
-        IncidentEvent::Joined | IncidentEvent::Acknowledged => false,
+        IncidentEvent::Opened
+        | IncidentEvent::Severity
+        | IncidentEvent::Flapping
+        | IncidentEvent::Resolved
+        | IncidentEvent::Ended => true,
+        IncidentEvent::Joined | IncidentEvent::Left | IncidentEvent::Storm | IncidentEvent::Acknowledged => false,
     }
 }
 
@@ -71,8 +75,8 @@ fn rows_of<'a>(
         now_ms + route.wait_ms(incident.severity)
     };
     let lasts_ms = if incident.severity == Severity::Critical { 72 * HOUR_MS } else { 24 * HOUR_MS };
-    // A severity can rise and fall many times; everything else happens to an incident once.
-    let distinct = (event == IncidentEvent::Severity).then_some(at_ms);
+    // These can happen many times; everything else happens to an incident once.
+    let distinct = matches!(event, IncidentEvent::Severity | IncidentEvent::Flapping).then_some(at_ms);
     let group_key = route.group_key(incident);
     route.targets.iter().flat_map(move |target| {
         let group_key = group_key.clone();

@@ -88,6 +88,7 @@ fn firing(number: u64) -> (Vec<Change>, Vec<OutboxRow>) {
         alerts: vec![Fingerprint(number)],
         joined: Vec::new(),
         times: 1,
+        course: watchkeeper_core::incident::Course::default(),
         opened_ms: 1_795_000_300_000,
         closed_ms: None,
         evidence,

@@ -99,6 +99,7 @@ pub fn incident(number: i64) -> Incident {
         alerts: vec![fingerprint],
         joined: Vec::new(),
         times: 1,
+        course: watchkeeper_core::incident::Course::default(),
         opened_ms,
         closed_ms: None,
         evidence,

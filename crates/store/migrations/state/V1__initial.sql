@@ -33,7 +33,10 @@ CREATE TABLE incident (
   title     TEXT NOT NULL,
   host      TEXT NOT NULL,
   labels    TEXT NOT NULL, -- JSON
-  alerts    TEXT NOT NULL, -- JSON, fingerprints, oldest first
+  alerts    TEXT NOT NULL, -- JSON, fingerprints, oldest first, at most 100
+  joined    TEXT NOT NULL, -- JSON, alerts that joined after the first, at most 100
+  times     INTEGER NOT NULL, -- how often it fired
+  course    TEXT NOT NULL, -- JSON, what its next change depends on
   opened_ms INTEGER NOT NULL,
   closed_ms INTEGER,
   evidence  TEXT NOT NULL -- JSON
@@ -47,7 +50,9 @@ CREATE TABLE incident_event (
   id       INTEGER PRIMARY KEY,
   incident INTEGER NOT NULL REFERENCES incident (key) ON DELETE CASCADE,
   at_ms    INTEGER NOT NULL,
-  event    TEXT NOT NULL CHECK (event IN ('opened', 'joined', 'severity', 'acknowledged', 'resolved', 'ended')),
+  event    TEXT NOT NULL CHECK (event IN (
+    'opened', 'storm', 'joined', 'left', 'severity', 'flapping', 'acknowledged', 'resolved', 'ended'
+  )),
   detail   TEXT
 ) STRICT;
 CREATE INDEX incident_event_incident ON incident_event (incident);

@@ -175,7 +175,8 @@ impl Held {
     fn move_incidents(&self, disk: &Connection) -> Result<Vec<(IncidentKey, Ticket)>, Failure> {
         let mut tickets = Vec::new();
         let mut statement = self.connection.prepare(
-            "SELECT key, cause, rule, severity, title, host, labels, alerts, opened_ms, closed_ms, evidence \
+            "SELECT key, cause, rule, severity, title, host, labels, alerts, opened_ms, closed_ms, evidence, joined, times, \
+             course \
              FROM incident ORDER BY abs(ticket)",
         )?;
         let mut incidents = statement.query([])?;
@@ -186,10 +187,11 @@ impl Held {
                 disk.query_row("SELECT ticket FROM incident WHERE key = ?1", [key], |row| row.get(0)).optional()?;
             let sql = if known.is_some() {
                 "UPDATE incident SET cause = ?2, rule = ?3, severity = ?4, title = ?5, host = ?6, labels = ?7, \
-                 alerts = ?8, opened_ms = ?9, closed_ms = ?10, evidence = ?11 WHERE key = ?1"
+                 alerts = ?8, opened_ms = ?9, closed_ms = ?10, evidence = ?11, joined = ?12, times = ?13, course = ?14 \
+                 WHERE key = ?1"
             } else {
                 "INSERT INTO incident (key, cause, rule, severity, title, host, labels, alerts, opened_ms, closed_ms, \
-                 evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                 evidence, joined, times, course) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
             };
             disk.execute(sql, params_from_iter(values))?;
             tickets.push((key_of(key), known.unwrap_or_else(|| disk.last_insert_rowid())));

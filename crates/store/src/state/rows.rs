@@ -14,7 +14,7 @@ pub(super) const ALERT: &str =
 
 /// Columns of [`incident`], in its order.
 pub(super) const INCIDENT: &str =
-    "ticket, key, cause, severity, title, host, labels, alerts, opened_ms, closed_ms, evidence";
+    "ticket, key, cause, severity, title, host, labels, alerts, opened_ms, closed_ms, evidence, joined, times, course";
 
 /// Columns of [`outbox_row`], in its order.
 pub(super) const OUTBOX: &str =
@@ -52,6 +52,7 @@ pub(super) fn alert(row: &Row<'_>) -> Result<Alert, Failure> {
 pub(super) fn incident(row: &Row<'_>) -> Result<Incident, Failure> {
     let (severity, labels, alerts, evidence): (String, String, String, String) =
         (row.get(3)?, row.get(6)?, row.get(7)?, row.get(10)?);
+    let (joined, course): (String, String) = (row.get(11)?, row.get(13)?);
     Ok(Incident {
         ticket: Some(row.get(0)?),
         key: key_of(row.get(1)?),
@@ -61,8 +62,9 @@ pub(super) fn incident(row: &Row<'_>) -> Result<Incident, Failure> {
         host: row.get(5)?,
         labels: json::decode("the labels of an incident", &labels)?,
         alerts: json::decode("the alerts of an incident", &alerts)?,
-        joined: Vec::new(),
-        times: 1,
+        joined: json::decode("the alerts that joined an incident", &joined)?,
+        times: row.get(12)?,
+        course: json::decode("the course of an incident", &course)?,
         opened_ms: row.get(8)?,
         closed_ms: row.get(9)?,
         evidence: json::decode_evidence(&evidence)?,

@@ -17,7 +17,9 @@ use tempfile::TempDir;
 use watchkeeper_core::alert::{Alert, AlertState, Change, Fingerprint, Severity};
 use watchkeeper_core::evidence::{EVIDENCE_VERSION, Evidence, Known};
 use watchkeeper_core::identity::Entity;
-use watchkeeper_core::incident::{Incident, IncidentEvent, IncidentFilter, IncidentKey, Silence};
+use watchkeeper_core::incident::{
+    About, Course, Flapping, Incident, IncidentEvent, IncidentFilter, IncidentKey, Joined, Silence,
+};
 use watchkeeper_core::outbox::{Delivery, Due, OutboxRow, Outcome};
 use watchkeeper_core::port::{Durability, IncidentRecord, Ledger, LedgerError};
 use watchkeeper_core::unit::Unit;
@@ -122,6 +124,22 @@ fn alert(fingerprint: u64, state: AlertState) -> Alert {
     }
 }
 
+fn joined(at_ms: i64) -> Joined {
+    Joined {
+        at_ms,
+        rule: "disk-full".to_owned(),
+        severity: Severity::Critical,
+        title: "disk almost full: /var \u{1b}[31m".to_owned(),
+        fingerprint: Fingerprint(5),
+    }
+}
+
+fn course(at_ms: i64) -> Course {
+    let flapping = Flapping { alerts: vec![Fingerprint(u64::MAX)], told_ms: at_ms, lately: 4, ..Flapping::default() };
+    let about = About { rule: "cpu-high".to_owned(), entity: Entity::Host };
+    Course { is_back: true, about: vec![about], flapping: Some(flapping), storm_ms: Some(at_ms) }
+}
+
 fn incident(key: u64, opened_ms: i64) -> Incident {
     Incident {
         key: IncidentKey(key),
@@ -132,8 +150,9 @@ fn incident(key: u64, opened_ms: i64) -> Incident {
         host: "db1".to_owned(),
         labels: BTreeMap::from([("env".to_owned(), "prod".to_owned())]),
         alerts: vec![Fingerprint(u64::MAX)],
-        joined: Vec::new(),
-        times: 1,
+        joined: vec![joined(opened_ms - 1)],
+        times: 3,
+        course: course(opened_ms),
         opened_ms,
         closed_ms: None,
         evidence: Evidence {

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use watchkeeper_core::alert::{Alert, AlertState, Change};
-use watchkeeper_core::identity::Entity;
 use watchkeeper_core::incident::{Incident, IncidentEvent, IncidentKey, Ticket};
 use watchkeeper_core::outbox::OutboxRow;
 
@@ -112,10 +111,11 @@ fn put_incident(connection: &Connection, incident: &Incident, numbers: &mut Numb
     let ticket = known.or_else(|| numbers.next());
     let sql = if known.is_some() {
         "UPDATE incident SET key = ?2, cause = ?3, rule = ?4, severity = ?5, title = ?6, host = ?7, labels = ?8, \
-         alerts = ?9, opened_ms = ?10, closed_ms = ?11, evidence = ?12 WHERE ticket = ?1"
+         alerts = ?9, opened_ms = ?10, closed_ms = ?11, evidence = ?12, joined = ?13, times = ?14, course = ?15 \
+         WHERE ticket = ?1"
     } else {
         "INSERT INTO incident (ticket, key, cause, rule, severity, title, host, labels, alerts, opened_ms, closed_ms, \
-         evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+         evidence, joined, times, course) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
     };
     connection.prepare_cached(sql)?.execute(params![
         ticket,
@@ -130,6 +130,9 @@ fn put_incident(connection: &Connection, incident: &Incident, numbers: &mut Numb
         incident.opened_ms,
         incident.closed_ms,
         json::encode_evidence(&incident.evidence)?,
+        json::encode("the alerts that joined an incident", &incident.joined)?,
+        incident.times,
+        json::encode("the course of an incident", &incident.course)?,
     ])?;
     Ok(ticket.unwrap_or_else(|| connection.last_insert_rowid()))
 }
@@ -137,7 +140,8 @@ fn put_incident(connection: &Connection, incident: &Incident, numbers: &mut Numb
 fn add_history(connection: &Connection, event: IncidentEvent, at_ms: i64, incident: &Incident) -> Result<(), Failure> {
     let detail = match event {
         IncidentEvent::Severity => Some(incident.severity.word().to_owned()),
-        IncidentEvent::Joined => joined(connection, incident)?,
+        IncidentEvent::Joined => Some(joined(at_ms, incident)),
+        IncidentEvent::Flapping => incident.course.flapping.as_ref().map(|flapping| format!("{} times", flapping.lately)),
         _ => None,
     };
     connection
@@ -146,18 +150,14 @@ fn add_history(connection: &Connection, event: IncidentEvent, at_ms: i64, incide
     Ok(())
 }
 
-/// The rule and the entity of the alert that joined last.
-fn joined(connection: &Connection, incident: &Incident) -> Result<Option<String>, Failure> {
-    let Some(fingerprint) = incident.alerts.last() else { return Ok(None) };
-    let found: Option<(String, String)> = connection
-        .prepare_cached("SELECT rule, entity FROM alert WHERE fingerprint = ?1")?
-        .query_row([hash_column(fingerprint.0)], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((rule, entity)) = found else { return Ok(None) };
-    Ok(Some(match json::decode::<Entity>("the entity of an alert", &entity)? {
-        Entity::Host => rule,
-        entity => format!("{rule} on {} {}", entity.kind(), entity.name()),
-    }))
+/// What joined at this time; of what is not listed any more, how often the incident has fired.
+fn joined(at_ms: i64, incident: &Incident) -> String {
+    let mut now = incident.joined.iter().filter(|joined| joined.at_ms == at_ms);
+    let more = |count: usize| if count > 0 { format!(" and {count} more") } else { String::new() };
+    match now.next() {
+        Some(first) => format!("{}{}", first.title, more(now.count())),
+        None => format!("it has fired {} times", incident.times),
+    }
 }
 
 fn put_row(connection: &Connection, row: &OutboxRow, numbers: &mut Numbers<'_>) -> Result<(), Failure> {

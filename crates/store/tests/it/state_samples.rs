@@ -40,6 +40,7 @@ pub fn opened(key: u64) -> Change {
         alerts: vec![Fingerprint(key)],
         joined: Vec::new(),
         times: 1,
+        course: watchkeeper_core::incident::Course::default(),
         opened_ms: 1_000,
         closed_ms: None,
         evidence: Evidence {

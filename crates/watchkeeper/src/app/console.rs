@@ -121,6 +121,7 @@ mod tests {
             alerts: Vec::new(),
             joined: Vec::new(),
             times: 1,
+            course: watchkeeper_core::incident::Course::default(),
             opened_ms: 60_000,
             closed_ms: None,
             evidence: Evidence {

@@ -64,10 +64,15 @@ fn an_incident_keeps_its_ticket_and_collects_its_history(world: &mut World, _: &
     let mut life = incident(1, 100);
     let first = world.ledger.commit(&[opened(&life)], &[]).unwrap();
     life.alerts.push(Fingerprint(5));
+    life.joined.push(joined(200));
     life.severity = Severity::Critical;
-    let joining = Change::Alert(alert(5, AlertState::Firing));
-    let changes = [happened(&life, IncidentEvent::Joined, 200), joining, happened(&life, IncidentEvent::Severity, 200)];
+    let changes = [IncidentEvent::Joined, IncidentEvent::Severity].map(|event| happened(&life, event, 200));
     let second = world.ledger.commit(&changes, &[]).unwrap();
+    life.joined.extend([joined(250), joined(250)]);
+    world.ledger.commit(&[happened(&life, IncidentEvent::Joined, 250)], &[]).unwrap();
+    life.times = 37;
+    let later = [IncidentEvent::Joined, IncidentEvent::Left, IncidentEvent::Flapping, IncidentEvent::Storm];
+    world.ledger.commit(&later.map(|event| happened(&life, event, 270)), &[]).unwrap();
     assert_eq!(first.tickets, second.tickets);
     life.closed_ms = Some(300);
     world.ledger.commit(&[happened(&life, IncidentEvent::Resolved, 300)], &[]).unwrap();
@@ -82,8 +87,13 @@ fn an_incident_keeps_its_ticket_and_collects_its_history(world: &mut World, _: &
         history,
         [
             (100, IncidentEvent::Opened, None),
-            (200, IncidentEvent::Joined, Some("disk-full on filesystem /var \u{1b}[31m")),
+            (200, IncidentEvent::Joined, Some("disk almost full: /var \u{1b}[31m")),
             (200, IncidentEvent::Severity, Some("critical")),
+            (250, IncidentEvent::Joined, Some("disk almost full: /var \u{1b}[31m and 1 more")),
+            (270, IncidentEvent::Joined, Some("it has fired 37 times")),
+            (270, IncidentEvent::Left, None),
+            (270, IncidentEvent::Flapping, Some("4 times")),
+            (270, IncidentEvent::Storm, None),
             (300, IncidentEvent::Resolved, None),
         ]
     );

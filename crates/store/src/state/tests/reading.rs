@@ -13,8 +13,8 @@ fn an_answer_that_takes_too_long_is_cut_short() {
     let mut world = World::new();
     world.ledger.commit(&[opened(&incident(1, 0))], &[]).unwrap();
     let many = "WITH RECURSIVE n (k) AS (SELECT 2 UNION ALL SELECT k + 1 FROM n WHERE k < 5000) \
-                INSERT INTO incident SELECT k, k, cause, rule, severity, title, host, labels, alerts, opened_ms, \
-                closed_ms, evidence FROM n, incident WHERE ticket = 1";
+                INSERT INTO incident SELECT k, k, cause, rule, severity, title, host, labels, alerts, \
+                joined, times, course, opened_ms, closed_ms, evidence FROM n, incident WHERE ticket = 1";
     world.disk().execute_batch(many).unwrap();
     let ask = |deadline| query::incidents(&world.path(), deadline, &IncidentFilter::default());
     let begun = Instant::now();
