@@ -1,4 +1,4 @@
-//! Conditions of rules: no panic, mistakes point into the text, and a tree that is printed reads back as the same tree.
+//! Conditions of rules: no panic, mistakes point into the text, what is printed reads back as the same: trees and windows.
 #![no_main]
 
 use std::ops::Range;
@@ -22,6 +22,14 @@ fuzz_target!(|text: &str| {
         Ok(condition) => {
             let count = condition.inputs().len();
             assert!(count > 0, "a condition of nothing: {text:?}");
+            let _ = condition.cost();
+            for input in condition.inputs() {
+                let Some(window) = input.window else { continue };
+                let again = parse(&format!("{input} != 3 * {input}")).expect("a window that is printed parses");
+                let again = check(&again, &CatalogueFields).expect("a window that is printed is one");
+                assert_eq!(again.inputs()[0].window, Some(window), "{text:?}");
+                assert_eq!(again.inputs(), [input.clone()], "{text:?}");
+            }
             let mut values = vec![Some(Value::Number(0.0)); count];
             for value in [Value::Number(0.0), Value::Number(1.0), Value::Number(f64::MAX), Value::Text("nginx")] {
                 for place in 0..count {

@@ -97,3 +97,6 @@ fn bounds(metric: &Metric) -> Bounds {
         _ => Bounds { least: Some(0.0), most: None },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,9 @@ const FEW_CASES: usize = 1_500;
 /// Tries with other values for each expression.
 const TRIES: usize = 8;
 
-/// Fields of numbers, with what one step of their values is and how a value of so many steps is written.
-const NUMBERS: [(&str, Unit, f64); 8] = [
+/// Fields of numbers and windows over them, with their unit and what one step of their values is. To the other two a window
+/// is a field like any other.
+const NUMBERS: [(&str, Unit, f64); 19] = [
     ("process.memory.usage", Unit::Bytes, 1_048_576.0),
     ("system.memory.limit", Unit::Bytes, 1_048_576.0),
     ("process.uptime", Unit::Seconds, 1.0),
@@ -24,6 +25,17 @@ const NUMBERS: [(&str, Unit, f64); 8] = [
     ("process.thread.count", Unit::Count, 1.0),
     ("system.linux.load.1m", Unit::Number, 1.0),
     ("system.cpu.utilization", Unit::Ratio, 0.01),
+    ("avg(process.memory.usage, \"5m\")", Unit::Bytes, 1_048_576.0),
+    ("predict(process.memory.usage, \"6h\", \"4h\")", Unit::Bytes, 1_048_576.0),
+    ("count(process.disk.io.write, \"1h\")", Unit::Bytes, 1_048_576.0),
+    ("max(system.uptime, \"1d\")", Unit::Seconds, 1.0),
+    ("slope(process.memory.usage, \"2h\")", Unit::Rate, 1_048_576.0),
+    ("growth(system.memory.usage, \"2h\")", Unit::Rate, 1_048_576.0),
+    ("min(process.thread.count, \"10m\")", Unit::Count, 1.0),
+    ("quantile(system.linux.load.1m, \"1h\", 0.5)", Unit::Number, 1.0),
+    ("trend_p(process.memory.usage, \"2h\")", Unit::Ratio, 0.01),
+    ("slope(system.cpu.utilization, \"2h\")", Unit::RatioRate, 0.01 / 3_600.0),
+    ("rate(process.cpu.utilization, \"10m\")", Unit::RatioRate, 0.01 / 3_600.0),
 ];
 const TEXTS: [&str; 3] = ["process.name", "process.executable.name", "process.program"];
 const WORDS: [&str; 6] = ["nginx", "postgres", "post", "x", "nginx-worker", "a.b"];
@@ -36,6 +48,7 @@ enum Unit {
     Count,
     Number,
     Ratio,
+    RatioRate,
     /// What comes of dividing equal units.
     Plain,
 }
@@ -112,6 +125,7 @@ fn constant(unit: Unit, dice: &mut Dice) -> Part {
         Unit::Seconds => (format!("\"{steps}s\""), steps as f64),
         Unit::Rate => (format!("\"{steps}MiB/s\""), steps as f64 * 1_048_576.0),
         Unit::Ratio => (format!("\"{steps}%\""), steps as f64 / 100.0),
+        Unit::RatioRate => (format!("\"{steps}%/h\""), steps as f64 / 100.0 / 3_600.0),
         Unit::Count | Unit::Number | Unit::Plain => (format!("{steps}"), steps as f64),
     };
     Part { tree: Tree::Number(value), ours, cel: format!("{value:?}") }
@@ -153,6 +167,18 @@ fn number(unit: Unit, depth: usize, dice: &mut Dice) -> Part {
         5 if deep && unit == Unit::Bytes => {
             binary(number(Unit::Rate, depth - 1, dice), "*", number(Unit::Seconds, depth - 1, dice))
         }
+        4 if deep && unit == Unit::RatioRate => {
+            binary(number(Unit::Ratio, depth - 1, dice), "/", number(Unit::Seconds, depth - 1, dice))
+        }
+        5 if deep && unit == Unit::Ratio => {
+            binary(number(Unit::RatioRate, depth - 1, dice), "*", number(Unit::Seconds, depth - 1, dice))
+        }
+        5 if deep && unit == Unit::RatioRate => {
+            binary(number(Unit::Rate, depth - 1, dice), "/", number(Unit::Bytes, depth - 1, dice))
+        }
+        5 if deep && unit == Unit::Seconds => {
+            binary(number(Unit::Ratio, depth - 1, dice), "/", number(Unit::RatioRate, depth - 1, dice))
+        }
         _ if own.is_empty() => {
             let of = dice.pick(&[Unit::Bytes, Unit::Seconds, Unit::Count]);
             binary(number(of, depth.saturating_sub(1), dice), "/", number(of, depth.saturating_sub(1), dice))
@@ -171,7 +197,8 @@ fn text(depth: usize, dice: &mut Dice) -> Part {
 }
 
 fn truth(depth: usize, dice: &mut Dice) -> Part {
-    let units = [Unit::Bytes, Unit::Seconds, Unit::Rate, Unit::Count, Unit::Number, Unit::Ratio, Unit::Plain];
+    let units =
+        [Unit::Bytes, Unit::Seconds, Unit::Rate, Unit::Count, Unit::Number, Unit::Ratio, Unit::RatioRate, Unit::Plain];
     match dice.below(if depth == 0 { 4 } else { 10 }) {
         0 => {
             let symbol = dice.pick(&["==", "!="]);
@@ -296,6 +323,7 @@ fn values(known: bool, dice: &mut Dice) -> Vec<Option<Answer>> {
         }
         Some(match NUMBERS.get(index) {
             Some((_, unit, _)) if *unit == Unit::Ratio => Answer::Number(dice.below(7) as f64 / 100.0),
+            Some((_, unit, _)) if *unit == Unit::RatioRate => Answer::Number(dice.below(7) as f64 / 100.0 / 3_600.0),
             Some((_, _, step)) => Answer::Number(dice.below(7) as f64 * step),
             None => Answer::Text(dice.pick(&WORDS).to_owned()),
         })
@@ -312,7 +340,7 @@ fn evaluate(condition: &Condition, answers: &[Option<Answer>]) -> Option<bool> {
             Answer::Truth(_) => None,
         }
     };
-    let values: Vec<_> = condition.inputs().iter().map(|input| value(&input.name)).collect();
+    let values: Vec<_> = condition.inputs().iter().map(|input| value(&input.to_string())).collect();
     condition.evaluate(&values)
 }
 
