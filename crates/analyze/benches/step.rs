@@ -88,7 +88,7 @@ fn analyzer(rules: usize, each: Option<&str>) -> Analyzer {
     let configs: Vec<RuleConfig> = (0..rules)
         .map(|number| RuleConfig {
             id: format!("rule-{number}"),
-            when: CONDITIONS[number % additive].to_owned(),
+            when: Some(CONDITIONS[number % additive].to_owned()),
             hold: Span::from_secs(300),
             each: each.map(str::to_owned),
             ..RuleConfig::default()

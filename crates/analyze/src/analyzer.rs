@@ -126,6 +126,9 @@ impl Analyzer {
         for watched in &mut self.watched {
             let mut turns = Vec::new();
             watched.step(self.settings.host, &tick, &mut turns);
+            if !turns.is_empty() {
+                scene.expect(&watched.rule, watched.finding(), &self.settings.time_zone);
+            }
             for (turn, mut alert) in turns {
                 if matches!(turn, Turn::Fired | Turn::Flapped | Turn::Blinded) {
                     let incident = opened(&self.settings, &mut scene, &watched.rule, turn, &mut alert);
@@ -147,7 +150,10 @@ impl Analyzer {
         let rules = std::mem::take(&mut settings.rules);
         self.ring.set_columns(columns(&rules));
         self.settings = settings;
-        let former = std::mem::replace(&mut self.watched, rules.into_iter().map(Watched::new).collect());
+        let mut former = std::mem::replace(&mut self.watched, rules.into_iter().map(Watched::new).collect());
+        for watched in &mut self.watched {
+            watched.remember(&mut former);
+        }
         for life in former.into_iter().flat_map(Watched::into_lives) {
             self.adopt(life);
         }
@@ -305,6 +311,8 @@ fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
     Change::Incident { event, at_ms, incident: Box::new(incident.clone()) }
 }
 
+#[cfg(test)]
+mod expectations;
 #[cfg(test)]
 mod flapping;
 #[cfg(test)]

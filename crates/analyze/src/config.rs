@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{Problem, Severity, Validate};
 
+use crate::expect::ExpectConfig;
 use crate::rule;
 
 /// A condition that is watched, and what to say when it holds: `[[rule]]`.
@@ -20,9 +21,15 @@ pub struct RuleConfig {
     #[serde(default)]
     pub title: Option<String>,
     /// The condition, on metrics of the host and of one kind of entity, with values in their units: comparisons, `&&`,
-    /// `||`, `!`, arithmetic, `in`, `? :`, searches in text and windows over time, see `docs/rules.md`. Required.
-    /// Example: `'system.cpu.utilization > "90%"'`.
-    pub when: String,
+    /// `||`, `!`, arithmetic, `in`, `? :`, searches in text and windows over time, see `docs/rules.md`. Each rule has
+    /// either `when` or `expect`. Example: `'system.cpu.utilization > "90%"'`.
+    #[serde(default)]
+    pub when: Option<String>,
+    /// Instead of `when`: how many processes of a kind there should be, and how often they may begin anew. It fires
+    /// when that is not so: they are missing, were started again too often, or are too many. It is one alert of the
+    /// machine, over when all is as expected again. Example: `{ process = 'process.name == "postgres"', min = 1 }`.
+    #[serde(default)]
+    pub expect: Option<ExpectConfig>,
     /// How long the condition must hold before the rule fires, at least three collection intervals. Only time that was
     /// looked at counts. Default: `"0s"`, fires at once. Example: `"5m"`.
     #[serde(default, rename = "for")]
@@ -67,7 +74,8 @@ impl Default for RuleConfig {
         Self {
             id: String::new(),
             title: None,
-            when: String::new(),
+            when: None,
+            expect: None,
             hold: Span::default(),
             clear: None,
             keep_firing: keep_firing(),

@@ -1,5 +1,7 @@
 //! Evidence, as far as the snapshot and the last minutes give it.
 
+mod expectation;
+
 use std::collections::BTreeMap;
 
 use watchkeeper_core::evidence::{EVIDENCE_VERSION, Known, ProgramChange, TOP};
@@ -12,6 +14,7 @@ use crate::ranking::{Measure, Ranked, Ranking, Whole};
 use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::Tick;
+use expectation::Broken;
 
 /// Longest foreign name in a title, in characters.
 const LONGEST_NAME: usize = 80;
@@ -24,15 +27,20 @@ pub(crate) struct Scene<'a> {
     ring: &'a Ring,
     family: Option<Family<'a>>,
     rankings: BTreeMap<(&'static str, Whole), (Ranking, Vec<ProgramChange>)>,
+    /// Expectations that are broken, by their rules.
+    broken: BTreeMap<String, Broken>,
 }
 
 impl<'a> Scene<'a> {
     pub(crate) fn new(tick: &'a Tick<'a>, ring: &'a Ring) -> Self {
-        Self { tick, ring, family: None, rankings: BTreeMap::new() }
+        Self { tick, ring, family: None, rankings: BTreeMap::new(), broken: BTreeMap::new() }
     }
 
     /// What is known at this tick about an alert that begins to fire in it.
     pub(crate) fn evidence(&mut self, rule: &Rule, alert: &Alert, time_zone: &str) -> Evidence {
+        if let Some(broken) = self.broken.get(&rule.id).cloned() {
+            return self.evidence_of_expectation(rule, alert, &broken, time_zone);
+        }
         let tick = self.tick;
         let best = Measure::of(rule.metric);
         let placed = self.own_process(&alert.entity, best).and_then(|process| {
@@ -133,6 +141,9 @@ impl<'a> Scene<'a> {
 
     /// One line that says what is wrong.
     pub(crate) fn title(&self, rule: &Rule, alert: &Alert) -> String {
+        if let Some(broken) = self.broken.get(&rule.id) {
+            return broken.title.clone();
+        }
         let what = rule.title.clone().unwrap_or_else(|| made_title(rule));
         match self.entity_words(&alert.entity) {
             Some(entity) => format!("{what}: {entity}"),

@@ -10,6 +10,7 @@ mod analyzer;
 mod config;
 mod enrich;
 mod evidence;
+mod expect;
 mod life;
 mod lineage;
 mod programs;
@@ -22,6 +23,7 @@ mod watch;
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;
+pub use expect::{Expect, ExpectConfig, Restarts};
 pub use question::Question;
 pub use rule::{Clear, Rule, compile, compile_shipped, effective};
 

@@ -105,6 +105,11 @@ impl Measure {
         [MEMORY, AGE].into_iter().filter_map(Self::named)
     }
 
+    /// The memory of processes, which is known of all that live.
+    pub(crate) fn memory() -> Option<Self> {
+        Self::named(MEMORY)
+    }
+
     fn named(name: &str) -> Option<Self> {
         let metric = catalogue::metric(name)?;
         let whole = match name {
@@ -145,7 +150,7 @@ impl Ranking {
         } else {
             Self::of_instant(measure, tick)
         };
-        ranking.processes.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.key.cmp(&b.key)));
+        ranking.processes.sort_by(Ranked::largest_first);
         ranking
     }
 
@@ -231,6 +236,16 @@ impl Ranking {
 }
 
 impl Ranked {
+    /// One that ended and contributes nothing any more.
+    pub(crate) fn ended(key: ProcessKey, parent: u32, image: Arc<Image>, uid: Option<u32>) -> Self {
+        Self { key, parent, image, uid, value: 0.0 }
+    }
+
+    /// The order of a ranking.
+    pub(crate) fn largest_first(a: &Self, b: &Self) -> std::cmp::Ordering {
+        b.value.total_cmp(&a.value).then(a.key.cmp(&b.key))
+    }
+
     fn new(process: &Process, value: f64) -> Self {
         Self { key: process.key, parent: process.parent, image: process.image.clone(), uid: process.uid, value }
     }

@@ -10,6 +10,7 @@ use watchkeeper_core::{EntityKind, Problem, Severity, Unit};
 use watchkeeper_expression::CatalogueFields;
 
 use crate::config::{RuleConfig, RulesConfig};
+use crate::expect::{COUNTED_AS, Expect};
 use crate::question::Question;
 pub use clear::Clear;
 
@@ -27,8 +28,10 @@ pub struct Rule {
     pub id: String,
     /// What people read when it fires, if somebody wrote it.
     pub title: Option<String>,
-    /// The condition.
+    /// The condition; of an expectation: which processes count.
     pub when: Question,
+    /// How many processes there should be for which `when` holds; `None`: it fires when `when` holds.
+    pub expect: Option<Expect>,
     /// The metric that people are shown: of the comparison that the condition is about, or its first.
     pub metric: &'static Metric,
     /// What is watched one by one.
@@ -118,10 +121,16 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         }
         match parts(config) {
             Err(wrong) => of_rule.extend(wrong),
-            Ok(Parts { when, metric, each, clear }) => compiled.push(Rule {
+            Ok(Parts { expect: Some(Expect { restarts: Some(restarts), .. }), .. })
+                if restarts.within_ms < shortest_ms && !shipped =>
+            {
+                of_rule.push(restarts.too_short(shortest_ms, interval_ms));
+            }
+            Ok(Parts { when, expect, metric, each, clear }) => compiled.push(Rule {
                 id: config.id.clone(),
                 title: config.title.clone(),
                 when,
+                expect,
                 metric,
                 each,
                 hold_ms: if too_short { shortest_ms } else { asked_ms },
@@ -153,6 +162,7 @@ fn too_short_problem(hold: Span, shortest_ms: i64, interval_ms: i64) -> Problem 
 /// What a rule is made of.
 pub(crate) struct Parts {
     when: Question,
+    expect: Option<Expect>,
     metric: &'static Metric,
     each: EntityKind,
     clear: Clear,
@@ -170,7 +180,18 @@ pub(crate) fn parts(config: &RuleConfig) -> Result<Parts, Vec<Problem>> {
             None
         }
     };
-    match question(&config.when, "when") {
+    let when = match (config.when.as_deref(), &config.expect) {
+        (Some(when), None) => question(when, "when"),
+        (None, Some(_)) => return expectation(config, problems),
+        (None, None) => Err(vec![
+            Problem::new("", "the rule says neither when it fires nor what it expects")
+                .help("write `when = '...'` with a condition, or `expect = { process = '...' }`"),
+        ]),
+        (Some(_), Some(_)) => Err(vec![
+            Problem::new("expect", "a rule has either `when` or `expect`, not both").help("make two rules of it"),
+        ]),
+    };
+    match when {
         Err(wrong) => problems.extend(wrong),
         Ok((when, metric)) => match each(&when, asked) {
             Err(problem) => problems.push(problem),
@@ -181,13 +202,32 @@ pub(crate) fn parts(config: &RuleConfig) -> Result<Parts, Vec<Problem>> {
                 };
                 match clear {
                     Err(wrong) => problems.extend(wrong),
-                    Ok(clear) if problems.is_empty() => return Ok(Parts { when, metric, each, clear }),
+                    Ok(clear) if problems.is_empty() => return Ok(Parts { when, expect: None, metric, each, clear }),
                     Ok(_) => {}
                 }
             }
         },
     }
     Err(problems)
+}
+
+/// What a rule with `expect` is made of, after the problems that were found so far.
+fn expectation(config: &RuleConfig, mut problems: Vec<Problem>) -> Result<Parts, Vec<Problem>> {
+    if config.clear.is_some() {
+        let problem = Problem::new("clear", "an expectation has no `clear`: it is over when all is as expected again");
+        problems.push(problem.help("leave it out; `keep_firing` says for how long all must be well"));
+    }
+    if config.each.is_some() {
+        let problem = Problem::new("each", "an expectation counts the processes of the whole machine");
+        problems.push(problem.help("leave `each` out; make a rule for each kind of processes"));
+    }
+    let read = config.expect.as_ref().map(Expect::read).transpose().map_err(|wrong| problems.extend(wrong));
+    match (read, watchkeeper_core::catalogue::metric(COUNTED_AS)) {
+        (Ok(Some((when, expect))), Some(metric)) if problems.is_empty() => {
+            Ok(Parts { when, expect: Some(expect), metric, each: EntityKind::Host, clear: Clear::Otherwise })
+        }
+        _ => Err(problems),
+    }
 }
 
 /// A condition with its metrics, and the one of them that people are shown.

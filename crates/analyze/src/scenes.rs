@@ -25,7 +25,7 @@ const GIB: u64 = 1 << 30;
 pub(crate) fn rule(id: &str, when: &str, hold: &str) -> RuleConfig {
     RuleConfig {
         id: id.to_owned(),
-        when: when.to_owned(),
+        when: Some(when.to_owned()),
         hold: Span::parse(hold).unwrap(),
         keep_firing: Span::default(),
         ..RuleConfig::default()

@@ -1,5 +1,7 @@
 //! One rule on all its entities, tick by tick.
 
+pub(crate) mod expected;
+
 use std::collections::BTreeMap;
 
 use watchkeeper_core::catalogue::{self, EntityRef};
@@ -10,6 +12,7 @@ use crate::life::{Life, Sight, Turn, Waits, rule_without_data};
 use crate::programs::Programs;
 use crate::question::Asking;
 use crate::rule::Rule;
+use expected::{Expected, Finding};
 
 /// What goes on is said to have no data after so long, or three intervals if that is longer.
 const NO_DATA_MS: i64 = 120_000;
@@ -89,11 +92,31 @@ pub(crate) struct Watched {
     lives: BTreeMap<Entity, Life>,
     /// When alerts were lately over, milliseconds UTC.
     over: BTreeMap<Entity, Vec<i64>>,
+    /// What a rule that expects something has seen.
+    expected: Expected,
 }
 
 impl Watched {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, lives: BTreeMap::new(), over: BTreeMap::new() }
+        Self { rule, lives: BTreeMap::new(), over: BTreeMap::new(), expected: Expected::default() }
+    }
+
+    /// What is not as the rule expects it.
+    pub(crate) fn finding(&self) -> Option<&Finding> {
+        self.expected.finding()
+    }
+
+    /// Goes on with what the same expectation of earlier rules has seen.
+    pub(crate) fn remember(&mut self, former: &mut [Self]) {
+        let same = |former: &&mut Self| {
+            let (rule, other) = (&self.rule, &former.rule);
+            rule.expect.is_some()
+                && rule.id == other.id
+                && rule.when.condition.to_string() == other.when.condition.to_string()
+        };
+        if let Some(former) = former.iter_mut().find(same) {
+            self.expected = std::mem::take(&mut former.expected);
+        }
     }
 
     /// Whether an alert of an earlier watch or of earlier rules goes on under this rule.
@@ -166,7 +189,15 @@ impl Watched {
             dropped_ms: tick.dropped_ms(),
         };
         let listed = tick.listed.get(&self.rule.each).and_then(Option::as_deref);
-        let Self { rule, lives, over } = self;
+        let Self { rule, lives, over, expected } = self;
+        if let Some(expect) = &rule.expect {
+            let seen = expected.look(expect, &rule.when, tick.snapshot, tick.ended);
+            if seen.verdict == Some(true) || !lives.is_empty() {
+                let clear = seen.verdict.map(|broken| !broken);
+                let sight = Sight { verdict: seen.verdict, clear, value: seen.value, ..unknown };
+                look(rule, (&mut *lives, &mut *over), host, &Entity::Host, sight, tick.number, out);
+            }
+        }
         let is_program = rule.each == EntityKind::Program;
         let asking = |question| {
             if is_program { Asking::of_programs(question, tick) } else { Asking::of_entities(question, tick.snapshot) }
@@ -174,7 +205,8 @@ impl Watched {
         let mut when = asking(&rule.when);
         // What is over needs no answer whether it is.
         let mut written = rule.clear.written().filter(|_| !lives.is_empty()).map(asking);
-        for (place, (entity, reference)) in listed.unwrap_or_default().iter().enumerate() {
+        let each = listed.filter(|_| rule.expect.is_none()).unwrap_or_default();
+        for (place, (entity, reference)) in each.iter().enumerate() {
             let found = when.look(place, *reference);
             if found.verdict == Some(true) || !lives.is_empty() {
                 let clear = rule.clear.verdict(found, written.as_mut().map(|asking| asking.look(place, *reference)));

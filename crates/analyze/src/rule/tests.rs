@@ -152,13 +152,13 @@ fn shipped_rules_can_be_disabled_and_replaced() {
 }
 
 #[test]
-fn a_rule_in_toml_needs_only_id_and_when() {
+fn a_rule_in_toml_needs_only_an_id_and_what_it_is_about() {
     let text = "[[rule]]\nid = \"a\"\nwhen = 'system.cpu.utilization > \"90%\"'\n";
     let file: RuleFile = toml::from_str(text).unwrap();
     let expected = rule("a", "system.cpu.utilization > \"90%\"", "0s");
     assert_eq!(file.rule, [RuleConfig { keep_firing: Span::from_secs(60), ..expected }]);
     for (text, message) in [
-        ("[[rule]]\nid = \"a\"\n", "missing field `when`"),
+        ("[[rule]]\nid = \"a\"\nexpect = { min = 1 }\n", "missing field `process`"),
         ("[[rule]]\nwhen = \"a\"\n", "missing field `id`"),
         ("[[rule]]\nid = \"a\"\nwhen = \"b\"\nfro = \"5m\"\n", "unknown field `fro`"),
         ("[[rule]]\nid = \"a\"\nwhen = \"b\"\nfor = 5\n", "invalid type"),
@@ -172,7 +172,7 @@ fn a_rule_in_toml_needs_only_id_and_when() {
 #[test]
 fn the_schema_says_what_is_required() {
     let schema = serde_json::to_value(schemars::schema_for!(RuleConfig)).unwrap();
-    assert_eq!(schema["required"], serde_json::json!(["id", "when"]));
+    assert_eq!(schema["required"], serde_json::json!(["id"]));
     assert_eq!(schema["additionalProperties"], serde_json::json!(false));
     assert!(schema["properties"]["for"].is_object());
 }

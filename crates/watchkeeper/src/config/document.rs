@@ -53,8 +53,9 @@ fn section(text: &mut String, path: &str, field: &Field) {
     text.push('\n');
     explain(text, if field.help.is_empty() { &table.help } else { &field.help });
     let _ = writeln!(text, "{header}");
-    let (tables, keys): (Vec<&Field>, Vec<&Field>) =
-        table.fields.iter().partition(|field| matches!(field.shape, Shape::Table(_)));
+    // A header of its own would not belong to the entry of a list; there a table stands in one line.
+    let has_header = |field: &&Field| matches!(field.shape, Shape::Table(_)) && !header.starts_with("#[[");
+    let (tables, keys): (Vec<&Field>, Vec<&Field>) = table.fields.iter().partition(has_header);
     for field in keys {
         key(text, field);
     }
@@ -72,10 +73,12 @@ fn key(text: &mut String, field: &Field) {
     let value = value_or_example(field);
     text.push('\n');
     explain(text, &without_example(&field.help, &value));
-    if let Shape::List(item) = &field.shape
-        && let Shape::Table(table) = &**item
-    {
-        explain(text, "Keys of each entry:");
+    let inner = match &field.shape {
+        Shape::List(item) => item.table().map(|table| ("Keys of each entry:", table)),
+        shape => shape.table().map(|table| ("Keys:", table)),
+    };
+    if let Some((heading, table)) = inner {
+        explain(text, heading);
         for inner in &table.fields {
             explain(text, &format!("- {}: {}", inner.name, inner.help));
         }

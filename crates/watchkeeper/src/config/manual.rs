@@ -106,7 +106,12 @@ fn section(text: &mut String, path: &str, field: &Field) {
         let _ = write!(text, "\nFor example `[{path}.{}]`. ", example_name(path));
         let _ = writeln!(text, "{}", table.help);
     }
-    keys(text, path, table, "###");
+    if matches!(field.shape, Shape::List(_)) {
+        // Tables within an entry of a list are written in one line, as any other value.
+        table.fields.iter().for_each(|field| key(text, field, "###"));
+    } else {
+        keys(text, path, table, "###");
+    }
 }
 
 fn keys(text: &mut String, path: &str, table: &Table, heading: &str) {
@@ -148,15 +153,17 @@ fn key(text: &mut String, field: &Field, heading: &str) {
                 let _ = writeln!(text, "- `\"{}\"`{help}", word.word);
             }
         }
-        Shape::List(item) | Shape::Map(item) => {
-            if let Shape::Table(table) = &**item {
-                text.push_str("\nKeys of each entry:\n\n");
-                for inner in &table.fields {
-                    let _ = writeln!(text, "- `{}` (*{}*): {}", inner.name, kind(&inner.shape), inner.help);
-                }
-            }
-        }
+        Shape::List(item) | Shape::Map(item) => inner_keys(text, "Keys of each entry:", item),
+        table @ Shape::Table(_) => inner_keys(text, "Keys:", table),
         _ => {}
+    }
+}
+
+fn inner_keys(text: &mut String, heading: &str, shape: &Shape) {
+    let Some(table) = shape.table() else { return };
+    let _ = write!(text, "\n{heading}\n\n");
+    for inner in &table.fields {
+        let _ = writeln!(text, "- `{}` (*{}*): {}", inner.name, kind(&inner.shape), inner.help);
     }
 }
 

@@ -118,6 +118,14 @@ impl Shape {
         down(self, &mut Vec::new(), visit);
     }
 
+    /// The keys, if this is a table.
+    pub fn table(&self) -> Option<&Table> {
+        match self {
+            Self::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
     /// Whether this is a list of tables, written `[[name]]`.
     pub fn is_list_of_tables(&self) -> bool {
         matches!(self, Self::List(item) if matches!(**item, Self::Table(_)))

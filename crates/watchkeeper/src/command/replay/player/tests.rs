@@ -232,7 +232,7 @@ fn recorded_rules_that_cannot_be_used_are_named_with_a_way_out() {
     live(&path, &[], nothing(), 1);
     let open = || SnapshotFileReader::open(&path).unwrap();
     let mut settings = recorded_settings(open().header().settings.clone()).unwrap();
-    settings.rules[1].rule.when = "process.weight > 3".to_owned();
+    settings.rules[1].rule.when = Some("process.weight > 3".to_owned());
     let error = Player::new(open(), settings, None).err().unwrap().to_string();
     assert!(error.starts_with("this version cannot go by the recorded rules: "), "{error}");
     assert!(error.ends_with("; `--rules current` plays it through those of the configuration"), "{error}");
