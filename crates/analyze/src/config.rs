@@ -114,7 +114,7 @@ pub struct RulesConfig {
     /// Ids of shipped rules that are not wanted. Default: none. Example: `["host-cpu"]`.
     pub disable: Vec<String>,
     /// Ids of shipped rules that are wanted although they are off by themselves. Default: none.
-    /// Example: `["new-listening-port"]`.
+    /// Example: `["host-memory"]`.
     pub enable: Vec<String>,
 }
 

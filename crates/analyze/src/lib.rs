@@ -25,7 +25,7 @@ pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;
 pub use expect::{Expect, ExpectConfig, Restarts};
 pub use question::Question;
-pub use rule::{Clear, Rule, compile, compile_shipped, effective};
+pub use rule::{Clear, Rule, Standing, compile, compile_shipped, effective, standings};
 
 #[cfg(test)]
 mod scenes;

@@ -1,6 +1,8 @@
 //! Rules that were checked, ready to be evaluated.
 
+mod about;
 mod clear;
+mod effective;
 
 use std::collections::BTreeMap;
 
@@ -9,10 +11,11 @@ use watchkeeper_core::quantity::Span;
 use watchkeeper_core::{EntityKind, Problem, Severity, Unit};
 use watchkeeper_expression::CatalogueFields;
 
-use crate::config::{RuleConfig, RulesConfig};
+use crate::config::RuleConfig;
 use crate::expect::{COUNTED_AS, Expect};
 use crate::question::Question;
 pub use clear::Clear;
+pub use effective::{Standing, effective, standings};
 
 /// Longest id of a rule in bytes.
 const LONGEST_ID: usize = 64;
@@ -77,31 +80,6 @@ pub fn compile_shipped(rules: &[RuleConfig], interval_ms: i64) -> Result<Vec<Rul
     compile_all(rules, interval_ms, true)
 }
 
-/// The rules that are in force: shipped ones that are neither disabled nor replaced, then the user's.
-///
-/// # Errors
-/// An entry of `disable` that names no shipped rule, at `disable.N`.
-pub fn effective(shipped: Vec<Rule>, own: Vec<Rule>, config: &RulesConfig) -> Result<Vec<Rule>, Vec<Problem>> {
-    let problems: Vec<Problem> = config
-        .disable
-        .iter()
-        .enumerate()
-        .filter(|(_, id)| !shipped.iter().any(|rule| rule.id == **id))
-        .map(|(index, id)| {
-            let ids: Vec<&str> = shipped.iter().map(|rule| rule.id.as_str()).collect();
-            Problem::new(format!("disable.{index}"), format!("no shipped rule has the id `{}`", shown(id)))
-                .help(format!("shipped rules are {}", ids.join(", ")))
-        })
-        .collect();
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let wanted = |rule: &Rule| !config.disable.contains(&rule.id) && !own.iter().any(|other| other.id == rule.id);
-    let mut rules: Vec<Rule> = shipped.into_iter().filter(wanted).collect();
-    rules.extend(own);
-    Ok(rules)
-}
-
 fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<Vec<Rule>, Vec<Problem>> {
     let shortest_ms = interval_ms.saturating_mul(FEWEST_LOOKS);
     let mut compiled = Vec::new();
@@ -111,8 +89,8 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         let mut of_rule = Vec::new();
         let first = *first_with.entry(config.id.as_str()).or_insert(index);
         if first != index && !config.id.is_empty() {
-            let message = format!("the id `{}` is used twice, first by rule {}", shown(&config.id), first + 1);
-            of_rule.push(Problem::new("id", message).help("give each rule an id of its own"));
+            let problem = Problem::new(format!("{index}.id"), format!("the id `{}` is used twice", shown(&config.id)));
+            problems.push(problem.first(format!("{first}.id")).help("give each rule an id of its own"));
         }
         let asked_ms = config.hold.ms();
         let too_short = asked_ms > 0 && asked_ms < shortest_ms;
@@ -140,7 +118,7 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
                 severity: config.severity,
                 labels: config.labels.clone(),
                 summary: config.summary.clone(),
-                runbook: config.runbook.clone(),
+                runbook: config.runbook.clone().or_else(|| shipped.then(|| about::guide(&config.id))),
                 enabled: config.enabled,
                 shipped,
                 interval_ms,
@@ -172,6 +150,7 @@ pub(crate) struct Parts {
 pub(crate) fn parts(config: &RuleConfig) -> Result<Parts, Vec<Problem>> {
     let mut problems = id_problems(&config.id);
     problems.extend(config.title.as_deref().and_then(title_problem));
+    problems.extend(about::about_problems(config));
     let asked = match config.each.as_deref().map(kind) {
         None => None,
         Some(Ok(kind)) => Some(kind),

@@ -4,6 +4,7 @@
 //! values know where they were written ([`load`]), the tree is compared with the schema, read into [`Config`], checked
 //! by every section, and each mistake is shown at its place ([`ConfigError`]).
 
+mod assemble;
 mod diagnostic;
 mod document;
 mod environment;
@@ -15,6 +16,7 @@ mod manual;
 mod mask;
 mod nearest;
 mod record;
+pub mod rule_files;
 mod rules;
 mod safety;
 mod secrets;
@@ -37,11 +39,11 @@ use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
-pub use load::{Loaded, SourceFile, Sources, load};
+pub use load::{Loaded, Place, SourceFile, Sources, load};
 pub use manual::manual;
 pub(crate) use nearest::nearest;
 pub use record::RecordConfig;
-pub use rules::{effective_rules, rules_as_written};
+pub use rules::{all_rules, effective_rules, rules_as_written};
 
 /// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
 /// machine and prints incidents.
@@ -192,6 +194,14 @@ impl Config {
         add("route", Routes::compile(&self.route, channels).err().unwrap_or_default());
         problems.extend(effective_rules(self).err().unwrap_or_default());
         problems
+    }
+
+    /// What is wrong with the rules whatever the rest says.
+    fn problems_of_rules_alone(&self) -> Vec<Problem> {
+        let problems = |(index, rule): (usize, &RuleConfig)| {
+            rule.validate().into_iter().map(move |problem| problem.under(&format!("rule.{index}")))
+        };
+        self.rule.iter().enumerate().flat_map(problems).collect()
     }
 }
 

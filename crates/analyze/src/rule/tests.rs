@@ -136,22 +136,6 @@ fn the_shipped_rules_are_right_at_every_interval() {
 }
 
 #[test]
-fn shipped_rules_can_be_disabled_and_replaced() {
-    let shipped = || compile_shipped(&shipped(), 1_000).unwrap();
-    let ids = |rules: Vec<Rule>| rules.into_iter().map(|rule| (rule.id, rule.shipped)).collect::<Vec<_>>();
-    let own = compile(&[rule("host-memory", "system.memory.utilization > \"80%\"", "1m")], 1_000).unwrap();
-    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "filesystem-full".to_owned()], enable: Vec::new() };
-    let rules = effective(shipped(), own, &config).unwrap();
-    assert_eq!(ids(rules), [("filesystem-full-critical".to_owned(), true), ("host-memory".to_owned(), false)]);
-    let config = RulesConfig { disable: vec!["host-cpu".to_owned(), "host-cqu".to_owned()], enable: Vec::new() };
-    assert_eq!(
-        told(&effective(shipped(), Vec::new(), &config).unwrap_err()),
-        "disable.1: no shipped rule has the id `host-cqu`\n    shipped rules are host-cpu, host-memory, \
-         filesystem-full, filesystem-full-critical\n"
-    );
-}
-
-#[test]
 fn a_rule_in_toml_needs_only_an_id_and_what_it_is_about() {
     let text = "[[rule]]\nid = \"a\"\nwhen = 'system.cpu.utilization > \"90%\"'\n";
     let file: RuleFile = toml::from_str(text).unwrap();

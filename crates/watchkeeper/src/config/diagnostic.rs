@@ -8,7 +8,7 @@ use watchkeeper_core::text::clean;
 
 use super::mask::{self, HIDDEN};
 use super::shape::Shape;
-use super::source_map::{Origin, SourceMap};
+use super::source_map::SourceMap;
 
 /// One mistake, not yet made safe for display.
 #[derive(Clone)]
@@ -21,12 +21,14 @@ pub struct Diagnostic {
     pub key: Option<String>,
     /// How to mend it.
     pub help: Option<String>,
+    /// Where the same was written before.
+    pub first: Option<Range<usize>>,
 }
 
 impl Diagnostic {
     /// A mistake without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), span: None, key: None, help: None }
+        Self { message: message.into(), span: None, key: None, help: None, first: None }
     }
 
     /// The same at a place.
@@ -65,6 +67,8 @@ pub struct ConfigError {
 struct Report {
     message: String,
     place: Option<Place>,
+    /// Where the same was written before: file, line and column.
+    first: Option<String>,
     key: Option<String>,
     help: Option<String>,
 }
@@ -84,7 +88,7 @@ impl ConfigError {
     pub fn sentence(message: impl AsRef<str>, help: Option<String>) -> Self {
         let help = help.map(|help| clean(&help, LONGEST_MESSAGE));
         let message = clean(message.as_ref(), LONGEST_MESSAGE);
-        Self { reports: vec![Report { message, place: None, key: None, help }], more: 0 }
+        Self { reports: vec![Report { message, place: None, first: None, key: None, help }], more: 0 }
     }
 
     /// Renders mistakes in the order of their places.
@@ -146,6 +150,14 @@ impl Paint {
     const OFF: Self = Self { red: "", blue: "", bold: "", off: "" };
 }
 
+impl Place {
+    /// File, line and column.
+    fn position(&self) -> String {
+        let position = self.line.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        format!("{}{position}", self.name)
+    }
+}
+
 impl Report {
     fn text(&self, paint: &Paint) -> String {
         let Paint { red, blue, bold, off } = paint;
@@ -155,15 +167,14 @@ impl Report {
         let width = number.len().max(1);
         let gutter = format!("{:width$} {blue}", "");
         if let Some(place) = &self.place {
-            let position = place.line.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-            let _ = writeln!(text, "{:width$}{blue}-->{off} {}{position}", "", place.name);
+            let _ = writeln!(text, "{:width$}{blue}-->{off} {}", "", place.position());
             let _ = writeln!(text, "{gutter}|{off}");
             text += format!("{blue}{number:>width$} |{off} {}", place.text).trim_end();
             text += "\n";
             let carets = "^".repeat(place.caret.len().max(1));
             let _ = writeln!(text, "{gutter}|{off} {}{red}{carets}{off}", " ".repeat(place.caret.start));
         }
-        for (name, value) in [("key", &self.key), ("help", &self.help)] {
+        for (name, value) in [("first", &self.first), ("key", &self.key), ("help", &self.help)] {
             if let Some(value) = value {
                 let _ = writeln!(text, "{gutter}={off} {name}: {value}");
             }
@@ -203,6 +214,7 @@ impl<'a> Renderer<'a> {
         Report {
             message: self.safe(&diagnostic.message),
             place,
+            first: diagnostic.first.as_ref().and_then(|span| self.place(span)).map(|place| place.position()),
             key: diagnostic.key.as_deref().filter(|key| !key.is_empty()).map(|key| self.safe(key)),
             help: diagnostic.help.as_deref().map(|help| self.safe(help)),
         }
@@ -234,7 +246,9 @@ impl<'a> Renderer<'a> {
             // Goes on in the next line: to the end of what is seen here.
             caret.end = line.text.trim_end().chars().count().max(caret.start);
         }
-        let position = matches!(source.origin, Origin::File(_))
+        let position = source
+            .origin
+            .is_file()
             .then(|| (text[..line_start].matches('\n').count() + 1, text[line_start..start].chars().count() + 1));
         let (shown, caret) = line.window(caret);
         Some(Place { name: clean(&source.origin.to_string(), LONGEST_MESSAGE), line: position, text: shown, caret })

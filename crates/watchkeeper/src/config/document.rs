@@ -11,7 +11,7 @@ use watchkeeper_core::text::clean;
 use super::load::{Loaded, SHAPE};
 use super::rules::effective_rules;
 use super::shape::{Field, Format, Shape, Table};
-use super::source_map::{Origin, SourceMap};
+use super::source_map::SourceMap;
 use super::tree::{self, Node};
 
 /// A configuration file with every key, its explanation and its default. All keys are commented out, so that it sets
@@ -266,10 +266,7 @@ impl Writer<'_> {
     /// Where a value was written, as a comment.
     fn origin(&self, node: &Node<'_>) -> String {
         let Some((source, local)) = self.map.local(&node.span()) else { return String::new() };
-        let line = match source.origin {
-            Origin::File(_) => format!(":{}", source.text[..local.start].matches('\n').count() + 1),
-            _ => String::new(),
-        };
+        let line = if source.origin.is_file() { format!(":{}", source.line(local.start)) } else { String::new() };
         format!("  # {}{line}", clean(&source.origin.to_string(), 200))
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use watchkeeper_core::text::clean;
 
-use super::diagnostic::ConfigError;
+use super::diagnostic::{ConfigError, Diagnostic};
 use super::load::SourceFile;
 use super::safety;
 use crate::paths;
@@ -15,6 +15,8 @@ use crate::paths;
 pub const FILE_NAME: &str = "watchkeeper.toml";
 /// The variable that names the file.
 pub const VARIABLE: &str = "WATCHKEEPER_CONFIG";
+/// What it is, for messages.
+const WHAT: &str = "configuration file";
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 1 << 20;
 
@@ -56,60 +58,83 @@ pub fn candidate(config: Option<&Path>) -> Option<(PathBuf, Reason)> {
 /// A sentence that says why it cannot be used.
 pub fn find(config: Option<&Path>) -> Result<Option<SourceFile>, ConfigError> {
     let Some((path, reason)) = candidate(config) else { return Ok(None) };
-    match read(&path) {
+    let told = |refusal: Diagnostic| ConfigError::sentence(refusal.message, refusal.help);
+    match read(&path, WHAT, Writers::Trusted) {
         Ok(text) => Ok(Some(SourceFile { path, text })),
         Err(Unreadable::Missing) if reason == Reason::Platform => Ok(None),
         Err(Unreadable::Missing) => {
-            let message = format!("the configuration file {} does not exist", shown(&path));
             let help = format!("it is {}; `watchkeeper config default` writes one to start from", reason.words());
-            Err(ConfigError::sentence(message, Some(help)))
+            Err(told(missing(&path, WHAT).help(help)))
         }
-        Err(Unreadable::Because(error)) => Err(error),
+        Err(Unreadable::Folder(refusal)) => {
+            Err(told(refusal.help(format!("name the file in it, such as {}", shown(&path.join(FILE_NAME))))))
+        }
+        Err(Unreadable::Because(refusal)) => Err(told(refusal)),
     }
 }
 
-enum Unreadable {
+/// Why a file was not read.
+pub enum Unreadable {
+    /// It is not there.
     Missing,
-    Because(ConfigError),
+    /// It is a folder.
+    Folder(Diagnostic),
+    /// Something else.
+    Because(Diagnostic),
 }
 
-fn shown(path: &Path) -> String {
+/// Who may have written a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writers {
+    /// What it says is looked at, and not gone by.
+    Anybody,
+    /// What it says is gone by: as root, nobody else.
+    Trusted,
+}
+
+/// A path for people.
+pub fn shown(path: &Path) -> String {
     clean(&path.display().to_string(), 300)
 }
 
-fn read(path: &Path) -> Result<String, Unreadable> {
-    let wrong = |what: &str, help: Option<String>| {
-        Unreadable::Because(ConfigError::sentence(format!("the configuration file {} {what}", shown(path)), help))
-    };
+/// What is said of a file that is not there.
+pub fn missing(path: &Path, what: &str) -> Diagnostic {
+    Diagnostic::new(format!("the {what} {} does not exist", shown(path)))
+}
+
+/// Reads a file of at most 1 MiB; `what` it is, for messages.
+pub fn read(path: &Path, what: &str, writers: Writers) -> Result<String, Unreadable> {
+    let wrong = |is: &str| Diagnostic::new(format!("the {what} {} {is}", shown(path)));
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => Unreadable::Missing,
-        ErrorKind::PermissionDenied => wrong(
-            "cannot be read: permission denied",
-            Some("it, and the folders above it, must be readable for the user that Watchkeeper runs as".to_owned()),
+        ErrorKind::PermissionDenied => Unreadable::Because(
+            wrong("cannot be read: permission denied")
+                .help("it, and the folders above it, must be readable for the user that Watchkeeper runs as"),
         ),
-        _ => wrong(&format!("cannot be read: {error}"), None),
+        _ => Unreadable::Because(wrong(&format!("cannot be read: {error}"))),
     };
     let kind = path.metadata().map_err(failed)?;
     if kind.is_dir() {
-        let help = format!("name the file in it, such as {}", shown(&path.join(FILE_NAME)));
-        return Err(wrong("is a folder", Some(help)));
+        return Err(Unreadable::Folder(wrong("is a folder")));
     }
     if !kind.is_file() {
         // A pipe would be waited for without an end.
-        return Err(wrong("is not a regular file", None));
+        return Err(Unreadable::Because(wrong("is not a regular file")));
     }
     let mut file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
-    safety::refuse_writable(path, &metadata, "configuration file")
-        .map_err(|refusal| Unreadable::Because(ConfigError::sentence(refusal.message, Some(refusal.help))))?;
+    if writers == Writers::Trusted {
+        safety::refuse_writable(path, &metadata, what)
+            .map_err(|refusal| Unreadable::Because(Diagnostic::new(refusal.message).help(refusal.help)))?;
+    }
     let mut bytes = Vec::new();
     file.by_ref().take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(wrong("is larger than 1 MiB", None));
+        return Err(Unreadable::Because(wrong("is larger than 1 MiB")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..valid].split(|b| *b == b'\n').count();
-        wrong(&format!("is not valid UTF-8 in line {line}"), Some("save it as UTF-8".to_owned()))
+        Unreadable::Because(wrong(&format!("is not valid UTF-8 in line {line}")).help("save it as UTF-8"))
     })
 }

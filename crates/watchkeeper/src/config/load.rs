@@ -1,21 +1,24 @@
 //! From texts to a checked configuration. Pure: what it reads comes in [`Sources`].
 
 use std::ffi::OsString;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 use watchkeeper_analyze::Rule;
 use watchkeeper_core::{Problem, Secret, SecretSource};
 
+use super::assemble::{Assembled, assemble};
 use super::diagnostic::{ConfigError, Diagnostic};
+use super::rule_files::{self, RuleFiles};
 use super::shape::Shape;
-use super::source_map::{Origin, Source, SourceMap};
+use super::source_map::{Origin, SourceMap};
 use super::tree::{self, Node};
-use super::{Config, environment, files, inner, inspect, mask, rules, secrets};
+use super::{Config, environment, files, inner, inspect, rules, secrets};
 
 /// The shape of [`Config`].
 pub static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Config>);
@@ -24,6 +27,8 @@ pub static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Config>);
 pub struct Sources {
     /// The file, if there is one.
     pub file: Option<SourceFile>,
+    /// The files of rules beside it.
+    pub rules: RuleFiles,
     /// Environment variables; those that do not begin with `WATCHKEEPER_` are ignored.
     pub environment: Vec<(OsString, OsString)>,
     /// Flags that set a key.
@@ -38,7 +43,8 @@ pub type Variable = fn(&str) -> Option<OsString>;
 impl Default for Sources {
     /// Nothing at all, also no environment.
     fn default() -> Self {
-        Self { file: None, environment: Vec::new(), overrides: Vec::new(), variable: |_| None }
+        let rules = RuleFiles::default();
+        Self { file: None, rules, environment: Vec::new(), overrides: Vec::new(), variable: |_| None }
     }
 }
 
@@ -68,15 +74,16 @@ impl From<(String, String, String)> for Override {
 
 impl Sources {
     /// What this process was started with: the given file, else that of `WATCHKEEPER_CONFIG`, else the first of the
-    /// platform's folders; its environment; the given flags.
+    /// platform's folders; the files of `rules.d` beside it; its environment; the given flags.
     pub fn from_process<O: Into<Override>>(
         config: Option<&Path>,
         overrides: impl IntoIterator<Item = O>,
     ) -> Result<Self, ConfigError> {
         let file = files::find(config)?;
+        let rules = rule_files::folder(config).map(|folder| RuleFiles::read(&folder)).unwrap_or_default();
         let overrides = overrides.into_iter().map(Into::into).collect();
         let variable: Variable = |name| std::env::var_os(name);
-        Ok(Self { file, environment: environment::of_this_process(), overrides, variable })
+        Ok(Self { file, rules, environment: environment::of_this_process(), overrides, variable })
     }
 }
 
@@ -87,6 +94,8 @@ pub struct Loaded {
     pub config: Config,
     /// The file they came from, if there is one.
     pub file: Option<PathBuf>,
+    /// The files of rules, in the order in which they were read.
+    pub rule_files: Vec<PathBuf>,
     variable: Variable,
     map: SourceMap,
 }
@@ -103,24 +112,33 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
         map.add(Origin::File(name), Vec::new(), file.text);
         file.path
     });
-    let mut diagnostics = environment::collect(&sources.environment, shape, &mut map);
+    let mut rule_files = Vec::new();
+    for file in sources.rules.files {
+        map.add(Origin::RuleFile(file.path.display().to_string()), Vec::new(), file.text);
+        rule_files.push(file.path);
+    }
+    let mut diagnostics = sources.rules.unread;
+    diagnostics.extend(environment::collect(&sources.environment, shape, &mut map));
     for flag in sources.overrides {
         let keys = flag.key_path.split('.').map(str::to_owned).collect();
         map.add(Origin::Flag(flag.flag), keys, flag.value);
     }
-    let (root, wrong) = assemble(&map, shape);
+    let Assembled { root, is_whole, diagnostics: wrong, begins } = assemble(&map, shape);
     diagnostics.extend(wrong);
-    let Some(root) = root else { return Err(ConfigError::render(diagnostics, &map, shape)) };
-
     let mut part = read::<Config>(root, shape);
     diagnostics.append(&mut part.diagnostics);
     if let Some(config) = &part.value {
-        let problems = config.problems(&part.channels);
+        let problems = if is_whole { config.problems(&part.channels) } else { config.problems_of_rules_alone() };
         diagnostics.extend(problems.into_iter().filter_map(|problem| part.locate(problem, &map)));
     }
     match part.value {
-        Some(config) if diagnostics.is_empty() => Ok(Loaded { config, file: path, variable: sources.variable, map }),
-        _ => Err(ConfigError::render(diagnostics, &map, shape)),
+        Some(config) if diagnostics.is_empty() => {
+            Ok(Loaded { config, file: path, rule_files, variable: sources.variable, map })
+        }
+        _ => {
+            let in_files = diagnostics.into_iter().map(|diagnostic| begins.as_in_file(diagnostic));
+            Err(ConfigError::render(in_files.collect(), &map, shape))
+        }
     }
 }
 
@@ -148,82 +166,43 @@ impl Loaded {
 
     /// Problems that were found later, shown at the places where the values were written.
     pub fn report(&self, problems: Vec<Problem>) -> ConfigError {
-        let (root, _) = assemble(&self.map, &SHAPE);
-        let root = root.unwrap_or_else(empty);
-        let located = problems.into_iter().map(|problem| locate(problem, &root, &self.map));
+        let Assembled { root, begins, .. } = assemble(&self.map, &SHAPE);
+        let located = problems.into_iter().map(|problem| begins.as_in_file(locate(problem, &root, &self.map)));
         ConfigError::render(located.collect(), &self.map, &SHAPE)
     }
 
     /// Hands over the settings that were written, with their places.
     pub fn written<R>(&self, look: impl FnOnce(&Node<'_>, &SourceMap) -> R) -> R {
-        let (root, _) = assemble(&self.map, &SHAPE);
-        look(&root.unwrap_or_else(empty), &self.map)
+        look(&assemble(&self.map, &SHAPE).root, &self.map)
     }
-}
 
-/// Parses the file and lays variables and flags over it; no tree if the file is not TOML.
-fn assemble<'i>(map: &'i SourceMap, shape: &Shape) -> (Option<Node<'i>>, Vec<Diagnostic>) {
-    let mut diagnostics = Vec::new();
-    let mut table = DeTable::new();
-    for source in map.sources() {
-        if let Origin::File(_) = source.origin {
-            match parse(source) {
-                Ok(parsed) => table = parsed,
-                Err(errors) => return (None, errors),
-            }
-        } else if let Err(diagnostic) = environment::apply(&mut table, source, shape) {
-            diagnostics.push(diagnostic);
-        }
-    }
-    // The root's own span is empty and would point at the first line for everything that is missing.
-    (Some(Spanned::new(0..0, DeValue::Table(table))), diagnostics)
-}
-
-fn empty<'i>() -> Node<'i> {
-    Spanned::new(0..0, DeValue::Table(DeTable::new()))
-}
-
-/// Mistakes of syntax that are looked at.
-const MOST_SYNTAX_ERRORS: usize = 200;
-
-fn parse(source: &Source) -> Result<DeTable<'_>, Vec<Diagnostic>> {
-    let (table, mut errors) = DeTable::parse_recoverable(&source.text);
-    let base = source.range().start;
-    if errors.is_empty() {
-        let node = tree::shift(Spanned::new(0..0, DeValue::Table(table.into_inner())), base);
-        return match node.into_inner() {
-            DeValue::Table(table) => Ok(table),
-            _ => Ok(DeTable::new()),
+    /// Where each of the user's own rules was written.
+    pub fn rule_places(&self) -> Vec<Option<Place>> {
+        let place = |root: &Node<'_>, map: &SourceMap, index: usize| {
+            let node = tree::lookup(root, &format!("rule.{index}")).node?;
+            let (source, local) = map.local(&node.span())?;
+            Some(Place { file: PathBuf::from(source.origin.to_string()), line: source.line(local.start) })
         };
+        self.written(|root, map| (0..self.config.rule.len()).map(|index| place(root, map, index)).collect())
     }
-    if errors.iter().any(|error| error.message().starts_with("unclosed array"))
-        && let Some(start) = mask::unclosed_bracket(&source.text)
-    {
-        // Everything behind it was read as a part of the list; only this is to be mended.
-        let message = "this list is not closed";
-        return Err(vec![Diagnostic::new(message).at(start + base..start + base + 1).help("write `]` at its end")]);
-    }
-    // A megabyte that is no TOML has as many mistakes as letters.
-    errors.sort_by_key(|error| error.span().map_or(0, |span| span.start));
-    errors.truncate(MOST_SYNTAX_ERRORS);
-    let mut diagnostics = Vec::new();
-    let mut lines = Vec::new();
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        let start = span.start.min(source.text.len());
-        // What follows a mistake in the same line is mostly its echo.
-        let line = source.text.as_bytes()[..start].split(|b| *b == b'\n').count();
-        if lines.contains(&line) {
-            continue;
+
+    /// A number that changes with what the files say.
+    pub fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for source in self.map.sources().iter().filter(|source| source.origin.is_file()) {
+            (source.origin.to_string(), &source.text).hash(&mut hasher);
         }
-        lines.push(line);
-        let message = match source.text.get(span.clone()) {
-            Some(name) if error.message() == "duplicate key" => format!("`{name}` is written twice"),
-            _ => error.message().replace(", expected literal string", ""),
-        };
-        diagnostics.push(Diagnostic::new(message).at(span.start + base..span.end + base));
+        hasher.finish()
     }
-    Err(diagnostics)
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
 }
 
 /// What could be read of a tree.
@@ -318,8 +297,7 @@ fn follows(problem: &Problem, removed: &str) -> bool {
 fn locate(problem: Problem, root: &Node<'_>, map: &SourceMap) -> Diagnostic {
     let place = tree::lookup(root, &problem.key_path);
     // The table around a missing key is shown only where somebody wrote a header: in a file.
-    let is_in_file =
-        |node: &&Node<'_>| map.local(&node.span()).is_some_and(|(source, _)| matches!(source.origin, Origin::File(_)));
+    let is_in_file = |node: &&Node<'_>| map.local(&node.span()).is_some_and(|(source, _)| source.origin.is_file());
     let mut span = place.node.or(place.nearest.filter(is_in_file)).map(Spanned::span);
     if let (Some(within), Some(node)) = (&problem.within, place.node)
         && let Some(value) = node.get_ref().as_str()
@@ -329,5 +307,6 @@ fn locate(problem: Problem, root: &Node<'_>, map: &SourceMap) -> Diagnostic {
         let base = node.span().start;
         span = Some(found.start + base..found.end + base);
     }
-    Diagnostic { message: problem.message, span, key: Some(problem.key_path), help: problem.help }
+    let first = problem.first.and_then(|key_path| tree::lookup(root, &key_path).node.map(Spanned::span));
+    Diagnostic { message: problem.message, span, key: Some(problem.key_path), help: problem.help, first }
 }

@@ -1,6 +1,6 @@
-//! The rules in force: the shipped ones without those that are disabled or replaced, then the user's own.
+//! All rules and which of them are in force: the shipped ones, then the user's own.
 
-use watchkeeper_analyze::{Rule, RuleConfig, RuleFile, compile, compile_shipped, effective};
+use watchkeeper_analyze::{Rule, RuleConfig, RuleFile, Standing, compile, compile_shipped, standings};
 use watchkeeper_core::Problem;
 
 use super::Config;
@@ -19,11 +19,23 @@ fn shipped() -> Vec<RuleConfig> {
     files.flat_map(|file| file.rule).collect()
 }
 
+/// Rules of the user's own; each of them is evaluated at every look.
+const MOST_RULES: usize = 1_000;
+
 /// The rules in force, shipped ones first.
 ///
 /// # Errors
-/// Everything that is wrong with `[rules]` and `[[rule]]`, with key paths from the root of the configuration.
+/// As [`all_rules`].
 pub fn effective_rules(config: &Config) -> Result<Vec<Rule>, Vec<Problem>> {
+    let all = all_rules(config)?;
+    Ok(all.into_iter().filter(|(_, standing)| *standing == Standing::On).map(|(rule, _)| rule).collect())
+}
+
+/// All rules with where they stand, shipped ones first, the user's own in their order.
+///
+/// # Errors
+/// Everything that is wrong with `[rules]` and `[[rule]]`, with key paths from the root of the configuration.
+pub fn all_rules(config: &Config) -> Result<Vec<(Rule, Standing)>, Vec<Problem>> {
     let interval_ms = config.collect.interval.ms();
     let mut problems = Vec::new();
     let mut keep = |found: Vec<Problem>, prefix: &str| {
@@ -33,10 +45,16 @@ pub fn effective_rules(config: &Config) -> Result<Vec<Rule>, Vec<Problem>> {
     let shipped = compile_shipped(&shipped(), interval_ms).unwrap_or_else(|found| keep(found, "shipped"));
     let ids: Vec<String> = shipped.iter().map(|rule| rule.id.clone()).collect();
     let own = compile(&config.rule, interval_ms).unwrap_or_else(|found| keep(found, "rule"));
-    let rules = effective(shipped, own, &config.rules).unwrap_or_else(|found| {
-        keep(found.into_iter().map(|problem| with_suggestion(problem, config, &ids)).collect(), "rules")
+    let all = standings(shipped, own, &config.rules).unwrap_or_else(|found| {
+        let found = found.into_iter().map(|problem| with_suggestion(problem, config, &ids));
+        problems.extend(found.map(|problem| problem.under("rules")));
+        Vec::new()
     });
-    if problems.is_empty() { Ok(rules) } else { Err(problems) }
+    if config.rule.len() > MOST_RULES {
+        let problem = Problem::new(format!("rule.{MOST_RULES}"), format!("there are more than {MOST_RULES} rules"));
+        problems.push(problem.help("a rule with `each` watches many things at once"));
+    }
+    if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
 /// Rules in force as they were written, each with whether it is shipped.
@@ -49,16 +67,23 @@ pub fn rules_as_written(config: &Config, rules: &[Rule]) -> Vec<(bool, RuleConfi
     rules.iter().filter_map(written).collect()
 }
 
-/// What was probably meant by an unknown id in `disable`.
+/// What was probably meant by an unknown id in `disable` or `enable`.
 fn with_suggestion(problem: Problem, config: &Config, shipped: &[String]) -> Problem {
-    let index = problem.key_path.rsplit('.').next().and_then(|index| index.parse::<usize>().ok());
-    let Some(id) = index.and_then(|index| config.rules.disable.get(index)) else { return problem };
-    if let Some(near) = nearest(id, shipped.iter().cloned()) {
-        problem.help(format!("did you mean `{near}`?"))
-    } else if config.rule.iter().any(|rule| rule.id == *id) {
-        problem.help("it is a rule of your own: remove its [[rule]] instead")
-    } else {
+    let (list, index) = problem.key_path.split_once('.').unwrap_or_default();
+    let (list, own) = match list {
+        "disable" => (&config.rules.disable, "write `enabled = false` in its [[rule]], or remove it"),
+        _ => (&config.rules.enable, "it is in force unless its [[rule]] says `enabled = false`"),
+    };
+    let Some(id) = index.parse().ok().and_then(|index: usize| list.get(index)) else { return problem };
+    if shipped.contains(id) {
+        // It is known; something else is wrong.
         problem
+    } else if config.rule.iter().any(|rule| rule.id == *id) {
+        problem.help(format!("it is a rule of your own: {own}"))
+    } else if let Some(near) = nearest(id, shipped.iter().cloned()) {
+        problem.help(format!("did you mean `{near}`?"))
+    } else {
+        problem.help("`watchkeeper rules list` shows them")
     }
 }
 

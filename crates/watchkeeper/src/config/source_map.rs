@@ -9,16 +9,25 @@ use std::ops::Range;
 pub enum Origin {
     /// A file; the name is for display.
     File(String),
+    /// A file of rules beside it; the name is for display.
+    RuleFile(String),
     /// An environment variable.
     Variable(String),
     /// A flag of the command line.
     Flag(String),
 }
 
+impl Origin {
+    /// Whether it is a file, whose places have lines.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::File(_) | Self::RuleFile(_))
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(name) => f.write_str(name),
+            Self::File(name) | Self::RuleFile(name) => f.write_str(name),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
         }
@@ -40,6 +49,11 @@ impl Source {
     /// Offsets of this text in the whole map.
     pub fn range(&self) -> Range<usize> {
         self.base..self.base + self.text.len()
+    }
+
+    /// The line, from 1, of an offset in this text.
+    pub fn line(&self, offset: usize) -> usize {
+        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
     }
 }
 

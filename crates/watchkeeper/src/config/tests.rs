@@ -23,7 +23,7 @@ fn error_of(sources: Sources) -> String {
 }
 
 /// Compares with the file beside it; with `UPDATE_EXPECT=1` writes that file instead.
-fn golden(expected: &Path, actual: &str) {
+pub fn golden(expected: &Path, actual: &str) {
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         std::fs::write(expected, actual).unwrap();
     }
