@@ -44,6 +44,8 @@ pub enum Section {
     Peers,
     /// Listening sockets.
     Sockets,
+    /// Which processes listening sockets belong to.
+    SocketOwners,
     /// Out-of-memory kills.
     OomKills,
     /// Whole ticks.
@@ -73,6 +75,7 @@ impl Section {
             Self::Interfaces => "network interfaces",
             Self::Peers => "established connections",
             Self::Sockets => "listening sockets",
+            Self::SocketOwners => "processes behind listening sockets",
             Self::OomKills => "out-of-memory kills",
             Self::Ticks => "ticks",
         }
@@ -100,6 +103,7 @@ impl Section {
             Self::Interfaces => "interfaces",
             Self::Peers => "peers",
             Self::Sockets => "sockets",
+            Self::SocketOwners => "socket_owners",
             Self::OomKills => "oom_kills",
             Self::Ticks => "ticks",
         }

@@ -31,6 +31,12 @@ impl Folder {
         fill(buffer, |buffer| read(&file, spare_capacity(buffer)))
     }
 
+    /// A folder below it.
+    pub(super) fn folder(&self, name: &str) -> Result<OwnedFd, Errno> {
+        let folder = self.handle.as_ref().map_err(|errno| *errno)?;
+        openat(folder, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+    }
+
     fn file(&self, name: &str) -> Result<OwnedFd, Errno> {
         let folder = self.handle.as_ref().map_err(|errno| *errno)?;
         openat(folder, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())

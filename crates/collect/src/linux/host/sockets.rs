@@ -1,28 +1,35 @@
-//! TCP sockets of this network namespace: established connections by peer, listening sockets with their accept queue.
+//! Sockets of this network namespace: established connections by peer; listening sockets with their accept queue and the
+//! bytes that arrived for connections accepted from them and that nobody has read; UDP sockets that wait for anybody,
+//! with theirs. What a client connection holds unread is not looked at: it belongs to no listening socket.
 //!
 //! Looked at every [`EVERY_MS`], because the kernel walks its whole table for it; the last answer stands in between. Whoever
 //! looks at the machine as rarely as every [`RARE`] gets the connections of now at every look.
 //! The kernel's `sock_diag` is asked first, since it alone knows how long an accept queue may become; where it is not
-//! there (kernel without the module, recorded folder) `/proc/net/tcp` and `tcp6` are read.
+//! there (kernel without the module, recorded folder) `/proc/net/tcp`, `udp` and those of IPv6 are read.
 
 mod diag;
+mod owner;
 mod table;
+mod tally;
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::reading::{Peer, Socket};
 use watchkeeper_core::{Gap, GapReason, Section};
 
+use self::owner::Owners;
+use self::tally::{Clients, Protocol, Tally};
 use super::folder::{Folder, Unread, gap};
+use super::scan::{decimal, fields};
 
 /// How often sockets are looked at when the machine is looked at more often.
 const EVERY_MS: i64 = 10_000;
 /// From this interval on, sockets are looked at every time.
 const RARE: Span = Span::from_secs(5);
-/// Peers with a row of their own; all others share the row `other`.
-const PEERS: usize = 50;
+/// The ports that a Linux hands out to clients unless it is told others.
+const CLIENT_PORTS: RangeInclusive<u16> = 32_768..=60_999;
 
 /// Remembers the last look.
 pub(super) struct Sockets {
@@ -32,6 +39,10 @@ pub(super) struct Sockets {
     stands_ms: i64,
     looked_ms: Option<i64>,
     found: Option<Found>,
+    /// Of each socket in `found`; 0 is unknown.
+    inodes: Vec<u64>,
+    clients: Clients,
+    owners: Owners,
     gaps: Vec<Gap>,
 }
 
@@ -42,7 +53,7 @@ pub(super) struct Found {
     pub(super) connections: u32,
     /// By remote address: the largest first, `other` last.
     pub(super) peers: Vec<Peer>,
-    /// Listening sockets by address and port; several on one port (`SO_REUSEPORT`) are one, queues added up.
+    /// Listening sockets by protocol, address and port; several on one port (`SO_REUSEPORT`) are one, queues added up.
     pub(super) sockets: Vec<Socket>,
 }
 
@@ -50,7 +61,9 @@ impl Sockets {
     /// `live`: whether the `/proc` that will be read is the running kernel's. `interval`: how often it will be read.
     pub(super) fn new(live: bool, interval: Span) -> Self {
         let stands_ms = if interval < RARE { EVERY_MS } else { 0 };
-        Self { live, stands_ms, looked_ms: None, found: None, gaps: Vec::new() }
+        let clients = Clients { ports: CLIENT_PORTS, holding: HashSet::new() };
+        let (owners, inodes, gaps) = (Owners::default(), Vec::new(), Vec::new());
+        Self { live, stands_ms, looked_ms: None, found: None, inodes, clients, owners, gaps }
     }
 
     /// Sockets as of the last look, which may be this one.
@@ -64,107 +77,87 @@ impl Sockets {
         if self.looked_ms.is_none_or(|looked| !(looked..looked + self.stands_ms).contains(&mono_ms)) {
             self.looked_ms = Some(mono_ms);
             self.look(proc_root, buffer);
+            let sockets = self.found.iter().flat_map(|found| &found.sockets);
+            let waits = sockets.map(|socket| socket.queue.is_some_and(|queue| queue > 0));
+            self.owners.look(proc_root, &self.inodes.iter().copied().zip(waits).collect::<Vec<_>>());
+        }
+        self.owners.go_on(proc_root);
+        if let Some(found) = &mut self.found {
+            for (socket, inode) in found.sockets.iter_mut().zip(&self.inodes) {
+                socket.owner = self.owners.of(*inode);
+            }
         }
         gaps.extend_from_slice(&self.gaps);
+        gaps.extend(self.owners.gap());
         self.found.clone()
     }
 
     fn look(&mut self, proc_root: &Folder, buffer: &mut Vec<u8>) {
         self.gaps.clear();
-        if self.live
-            && let Ok(tally) = diag::ask(buffer)
-        {
-            self.found = Some(tally.found());
+        self.inodes.clear();
+        self.clients.ports = client_ports(proc_root, buffer);
+        let mut tally = Tally::default();
+        if self.live && diag::ask(Protocol::Tcp, buffer, &mut tally).is_ok() {
+            let told = diag::ask(Protocol::Udp, buffer, &mut tally).or_else(|_| {
+                tally.bound.clear();
+                tables(Protocol::Udp, proc_root, buffer, &mut tally)
+            });
+            self.keep(told.map(|()| tally));
             return;
         }
-        match tables(proc_root, buffer) {
+        let mut tally = Tally::default();
+        let read = tables(Protocol::Tcp, proc_root, buffer, &mut tally)
+            .and_then(|()| tables(Protocol::Udp, proc_root, buffer, &mut tally));
+        let listening = tally.listening.len() as u64;
+        if self.keep(read.map(|()| tally)) {
+            let remedy = self.live.then_some("load the kernel module with `modprobe tcp_diag`");
+            // The queue is known, its limit is not.
+            self.gaps.push(gap(Section::Sockets, GapReason::Unsupported, listening.max(1), remedy));
+        }
+    }
+
+    /// Keeps what a look found, or why it found nothing.
+    fn keep(&mut self, read: Result<Tally, Unread>) -> bool {
+        match read {
             Ok(tally) => {
-                self.found = Some(tally.found());
-                let remedy = self.live.then_some("load the kernel module with `modprobe tcp_diag`");
-                let count = self.found.as_ref().map_or(0, |found| found.sockets.len() as u64);
-                // The queue is known, its limit is not.
-                self.gaps.push(gap(Section::Sockets, GapReason::Unsupported, count.max(1), remedy));
+                let (found, inodes) = tally.found(&mut self.clients);
+                (self.found, self.inodes) = (Some(found), inodes);
+                true
             }
             Err(unread) => {
                 self.found = None;
                 self.gaps.extend([unread.gap(Section::Peers), unread.gap(Section::Sockets)]);
+                false
             }
         }
     }
 }
 
-/// Reads the kernel's text tables; a machine without IPv6 has only the first.
-fn tables(proc_root: &Folder, buffer: &mut Vec<u8>) -> Result<Tally, Unread> {
-    let mut tally = Tally::default();
-    table::parse(proc_root.read("net/tcp", buffer)?, &mut tally).ok_or(Unread::Malformed)?;
-    match proc_root.read("net/tcp6", buffer) {
-        Ok(text) => table::parse(text, &mut tally).ok_or(Unread::Malformed)?,
-        Err(Unread::Refused(rustix::io::Errno::NOENT)) => {}
-        Err(unread) => return Err(unread),
-    }
-    Ok(tally)
-}
-
-/// One listening socket as the kernel tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Listening {
-    uid: u32,
-    queue: u32,
-    backlog: Option<u32>,
-}
-
-/// Counts sockets while they are read.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Tally {
-    connections: u32,
-    by_peer: HashMap<IpAddr, u32>,
-    listening: BTreeMap<(IpAddr, u16), Listening>,
-}
-
-impl Tally {
-    /// An established connection with this remote address; an IPv4 peer of an IPv6 socket is an IPv4 peer.
-    fn established(&mut self, remote: IpAddr) {
-        self.connections = self.connections.saturating_add(1);
-        let count = self.by_peer.entry(remote.to_canonical()).or_default();
-        *count = count.saturating_add(1);
-    }
-
-    /// A listening socket with this local address and port.
-    fn listening(&mut self, local: IpAddr, port: u16, socket: Listening) {
-        self.listening
-            .entry((local.to_canonical(), port))
-            .and_modify(|known| {
-                known.queue = known.queue.saturating_add(socket.queue);
-                known.backlog = known.backlog.zip(socket.backlog).map(|(one, other)| one.saturating_add(other));
-            })
-            .or_insert(socket);
-    }
-
-    fn found(self) -> Found {
-        let mut peers: Vec<(IpAddr, u32)> = self.by_peer.into_iter().collect();
-        // Equal counts are ordered by address, so that the same connections give the same rows.
-        peers.sort_unstable_by(|(one, ones), (other, others)| others.cmp(ones).then(one.cmp(other)));
-        let rest =
-            peers.get(PEERS..).unwrap_or_default().iter().fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
-        peers.truncate(PEERS);
-        let mut peers: Vec<Peer> = peers
-            .into_iter()
-            .map(|(address, connections)| Peer { address: address.to_string(), connections })
-            .collect();
-        if rest > 0 {
-            peers.push(Peer { address: "other".to_owned(), connections: rest });
+/// Reads the kernel's text tables of a protocol. A machine without IPv6 has only the first; one of UDP is missing only in
+/// a recording.
+fn tables(protocol: Protocol, proc_root: &Folder, buffer: &mut Vec<u8>, tally: &mut Tally) -> Result<(), Unread> {
+    let (four, six) = match protocol {
+        Protocol::Tcp => ("net/tcp", "net/tcp6"),
+        Protocol::Udp => ("net/udp", "net/udp6"),
+    };
+    for (name, may_miss) in [(four, protocol == Protocol::Udp), (six, true)] {
+        match proc_root.read(name, buffer) {
+            Ok(text) => table::parse(protocol, text, tally).ok_or(Unread::Malformed)?,
+            Err(Unread::Refused(rustix::io::Errno::NOENT)) if may_miss => {}
+            Err(unread) => return Err(unread),
         }
-        let sockets = self.listening.into_iter().map(|((address, port), socket)| Socket {
-            protocol: "tcp".to_owned(),
-            address: address.to_string(),
-            port,
-            uid: Some(socket.uid),
-            queue: Some(socket.queue),
-            backlog: socket.backlog,
-            ..Socket::default()
-        });
-        Found { connections: self.connections, peers, sockets: sockets.collect() }
     }
+    Ok(())
+}
+
+/// The ports that this kernel hands out.
+fn client_ports(proc_root: &Folder, buffer: &mut Vec<u8>) -> RangeInclusive<u16> {
+    let mut range = || {
+        let text = proc_root.read("sys/net/ipv4/ip_local_port_range", buffer).ok()?;
+        let mut ports = fields(text.trim_ascii()).map(|port| decimal(port).and_then(|port| u16::try_from(port).ok()));
+        Some(ports.next()??..=ports.next()??)
+    };
+    range().unwrap_or(CLIENT_PORTS)
 }
 
 #[cfg(test)]
