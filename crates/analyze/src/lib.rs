@@ -16,6 +16,7 @@ mod lineage;
 mod programs;
 mod question;
 mod ranking;
+pub mod reasoning;
 mod ring;
 mod rule;
 mod watch;
@@ -27,5 +28,7 @@ pub use expect::{Expect, ExpectConfig, Restarts};
 pub use question::Question;
 pub use rule::{Clear, Rule, Standing, compile, compile_shipped, effective, standings};
 
+#[cfg(test)]
+mod log;
 #[cfg(test)]
 mod scenes;

@@ -1,11 +1,15 @@
 //! Texts for people: local time, foreign text made safe, the sentence that names the culprit.
 
+mod pattern;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::evidence::{Contributor, Evidence};
+
+pub use pattern::pattern_sentence;
 
 /// Local time as `YYYY-MM-DD HH:MM:SS`; a time outside the calendar reads `unknown time`.
 pub fn local_time(ts_ms: i64, zone: &TimeZone) -> String {

@@ -1,65 +1,13 @@
-use std::cell::RefCell;
-
-use watchkeeper_core::evidence::Acknowledgement;
-use watchkeeper_core::port::{Coverage, Event, Point, ProcessPoint, Ranked};
-use watchkeeper_core::{EntityKind, IncidentKey, ProcessKey, Snapshot};
+use watchkeeper_core::evidence::{Acknowledgement, Recurrence};
+use watchkeeper_core::{Entity, IncidentKey};
 
 use super::*;
+use crate::log::Log;
 use crate::scenes::{START_MS, Story, burning, process, rule};
 
+const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-
-/// A log made by hand.
-#[derive(Default)]
-struct Log {
-    /// The value of each minute.
-    value: Option<fn(i64) -> Option<f64>>,
-    incidents: Vec<IncidentRecord>,
-    fails: bool,
-    /// Questions about series that are answered before the deadline; all, if nothing is said.
-    in_time: Option<usize>,
-    asked: RefCell<Vec<(Series, Range)>>,
-}
-
-impl History for Log {
-    fn coverage(&self, _: Range) -> Result<Coverage, HistoryError> {
-        Ok(Coverage::default())
-    }
-
-    fn top(&self, _: Range, _: &str, _: EntityKind, _: usize) -> Result<Vec<Ranked>, HistoryError> {
-        Ok(Vec::new())
-    }
-
-    fn process(&self, _: &ProcessKey, _: Range) -> Result<Vec<ProcessPoint>, HistoryError> {
-        Ok(Vec::new())
-    }
-
-    fn series(&self, series: &Series, range: Range, step_ms: i64) -> Result<Vec<Point>, HistoryError> {
-        self.asked.borrow_mut().push((series.clone(), range));
-        if self.fails || self.in_time.is_some_and(|count| self.asked.borrow().len() > count) {
-            return Err(HistoryError::Deadline);
-        }
-        let value = self.value.unwrap_or(|_| None);
-        let steps = (range.from_ms..range.to_ms).step_by(usize::try_from(step_ms).unwrap());
-        Ok(steps.map(|ts_ms| Point { ts_ms, mean: value(ts_ms), max: value(ts_ms) }).collect())
-    }
-
-    fn events(&self, _: Range) -> Result<Vec<Event>, HistoryError> {
-        Ok(Vec::new())
-    }
-
-    fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<IncidentRecord>, HistoryError> {
-        if self.fails {
-            return Err(HistoryError::Deadline);
-        }
-        let cause = filter.cause.clone().unwrap();
-        Ok(self.incidents.iter().filter(|record| record.incident.cause == cause).cloned().collect())
-    }
-
-    fn snapshot(&self, _: i64) -> Result<Option<Snapshot>, HistoryError> {
-        Ok(None)
-    }
-}
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The change that opens an incident about the CPU of the machine.
 fn opened() -> Change {
@@ -205,8 +153,11 @@ fn former_incidents_are_counted() {
     let opened_ms = incident(&change).opened_ms;
     let log = Log { incidents: records, ..Log::default() };
     let evidence = enriched(change.clone(), &log);
+    let Known::Yes(recurrence) = evidence.recurrence else { panic!("{:?}", evidence.recurrence) };
+    let pattern = recurrence.pattern.unwrap();
+    assert_eq!((pattern.hits, pattern.chances, pattern.next_ms / DAY_MS), (4, 4, opened_ms / DAY_MS + 1));
     let expected = Recurrence { times: 3, last_ms: opened_ms - DAY_MS, median_ms: 20 * MINUTE_MS, pattern: None };
-    assert_eq!(evidence.recurrence, Known::Yes(expected));
+    assert_eq!(Recurrence { pattern: None, ..recurrence }, expected);
     assert_eq!(evidence.last_acknowledgement, Known::Yes(acknowledged("bob", 9)));
     // Of two lengths the median is between them; one that is still open lasts until now.
     let mut records = vec![former(&change, DAY_MS, 10 * MINUTE_MS), former(&change, 2 * HOUR_MS, 0)];

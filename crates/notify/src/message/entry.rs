@@ -205,7 +205,10 @@ fn recurrence(recurrence: &Known<Recurrence>, zone: &TimeZone) -> String {
             let times = if known.times == 1 { "once".to_owned() } else { format!("{} times", known.times) };
             let last = text::local_time(known.last_ms, zone);
             let length = if known.times == 1 { "for" } else { "typically for" };
-            format!("{times} in the last 30 days, last on {last}, {length} {}", text::duration(known.median_ms))
+            let length = format!("{length} {}", text::duration(known.median_ms));
+            let pattern = known.pattern.as_ref().map(|pattern| text::pattern_sentence(pattern, zone));
+            let pattern = pattern.map_or(String::new(), |pattern| format!("; {pattern}"));
+            format!("{times} in the last 30 days, last on {last}, {length}{pattern}")
         }
         Known::NotYet => "not known yet".to_owned(),
         Known::NoLog => "there is no log".to_owned(),

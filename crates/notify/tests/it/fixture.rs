@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use watchkeeper_core::evidence::{
-    Acknowledgement, Amount, Contributor, EVIDENCE_VERSION, Evidence, Known, ProgramChange, RankedBy, Recurrence,
-    UsualRange,
+    Acknowledgement, Amount, Contributor, Cycle, EVIDENCE_VERSION, Evidence, Known, Pattern, ProgramChange, RankedBy,
+    Recurrence, UsualRange,
 };
 use watchkeeper_core::outbox::{Due, OutboxRow};
 use watchkeeper_core::{
@@ -75,7 +75,16 @@ pub fn incident(number: i64) -> Incident {
             times: 6,
             last_ms: OPENED_MS - 86_400_000,
             median_ms: 660_000,
-            pattern: None,
+            pattern: Some(Pattern {
+                cycle: Cycle::Day,
+                period_ms: 86_400_000,
+                minute: Some(184),
+                weekday: None,
+                spread_ms: 45_000,
+                hits: 6,
+                chances: 7,
+                next_ms: OPENED_MS + 86_400_000,
+            }),
         }),
         last_acknowledgement: Known::Yes(Acknowledgement {
             by: "bob".to_owned(),

@@ -8,10 +8,12 @@ use std::fmt::Write as _;
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use watchkeeper_core::evidence::{Acknowledgement, Evidence, Known};
+use watchkeeper_core::evidence::{Acknowledgement, Evidence, Known, Recurrence};
 use watchkeeper_core::incident::IncidentFilter;
 use watchkeeper_core::port::{IncidentRecord, MessageState};
-use watchkeeper_core::text::{clean, contributor_name, culprit_sentence, duration, local_time, title_with_culprit};
+use watchkeeper_core::text::{
+    clean, contributor_name, culprit_sentence, duration, local_time, pattern_sentence, title_with_culprit,
+};
 use watchkeeper_core::{History, IncidentEvent, Ticket, Unit};
 use watchkeeper_store::Reader;
 
@@ -179,6 +181,9 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
     line("closed", closed);
     line("usual", usual_line(evidence));
     line("before", before_line(evidence, zone));
+    if let Known::Yes(Recurrence { pattern: Some(pattern), .. }) = &evidence.recurrence {
+        line("pattern", pattern_sentence(pattern, zone));
+    }
     if !evidence.lineage.is_empty() {
         let lineage: Vec<String> = evidence.lineage.iter().map(|name| clean(name, 80)).collect();
         line("started by", lineage.join(" <- "));
@@ -241,8 +246,8 @@ fn usual_line(evidence: &Evidence) -> String {
 fn before_line(evidence: &Evidence, zone: &TimeZone) -> String {
     match &evidence.recurrence {
         Known::Yes(recurrence) if recurrence.times > 0 => format!(
-            "{} times in 30 days, last {}, median length {}",
-            recurrence.times,
+            "{} in 30 days, last {}, median length {}",
+            if recurrence.times == 1 { "once".to_owned() } else { format!("{} times", recurrence.times) },
             local_time(recurrence.last_ms, zone),
             duration(recurrence.median_ms)
         ),
