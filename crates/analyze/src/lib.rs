@@ -21,6 +21,7 @@ mod ring;
 mod rule;
 mod watch;
 
+pub mod series_test;
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;
