@@ -15,6 +15,38 @@ pub enum CollectError {
         #[source]
         source: io::Error,
     },
+    /// What a check is to contact cannot be understood.
+    #[error("the check `{check}` cannot begin: {reason}")]
+    Check {
+        /// Name of the check.
+        check: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A check has no thread.
+    #[error("cannot start the thread of the check `{check}`")]
+    Thread {
+        /// Name of the check.
+        check: String,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+    /// The file with an authority's certificate cannot be read.
+    #[error("cannot read the certificates in {path}")]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        #[source]
+        source: io::Error,
+    },
+    /// The file that should hold an authority's certificate holds none.
+    #[error("there is no certificate in {path}")]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
     /// The tier does not exist on this operating system.
     #[error("tier `{tier}` does not exist on this operating system")]
     NoSuchTier {

@@ -7,6 +7,7 @@
 
 #![deny(unsafe_code)]
 
+mod check;
 mod clock;
 mod config;
 mod derive;
@@ -26,6 +27,7 @@ mod windows;
 
 use watchkeeper_core::Reading;
 
+pub use check::{CheckConfig, validate_checks};
 pub use clock::{monotonic_ms, wall_clock_ms};
 pub use config::{CollectConfig, CommandLine, TierChoice};
 pub use derive::derive;
@@ -47,7 +49,20 @@ pub trait Collector: Send {
     fn tier(&self) -> &'static str;
 }
 
-/// Opens the tier that the configuration asks for; `auto` takes the best one this machine offers.
+/// The same as [`open`], with active checks that begin at once and go on in threads of their own until the collector is
+/// dropped; each reading holds what they found last.
+///
+/// # Errors
+/// As [`open`]; when a check's target or certificate file cannot be used, or there is no thread for it.
+pub fn open_with_checks(config: &CollectConfig, checks: &[CheckConfig]) -> Result<Box<dyn Collector>, CollectError> {
+    let machine = open(config)?;
+    if checks.is_empty() {
+        return Ok(machine);
+    }
+    Ok(Box::new(check::Checked::new(machine, checks)?))
+}
+
+/// Opens the tier that the configuration asks for; `auto` takes the best one this machine offers. Contacts nobody.
 ///
 /// # Errors
 /// When the tier does not exist on this operating system or its source cannot be opened.
