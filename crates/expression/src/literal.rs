@@ -32,7 +32,15 @@ pub(crate) fn number(name: &str, unit: Unit, value: f64) -> Result<f64, Unfit> {
 
 /// Text in quotes as a number in the unit of the field.
 pub(crate) fn quantity(name: &str, unit: Unit, text: &str) -> Result<f64, Unfit> {
-    let read = match unit {
+    read(unit, text).ok_or_else(|| Unfit {
+        message: format!("`{name}` is {}; {}", shape(unit), described(text)),
+        help: correction(unit, text),
+    })
+}
+
+/// Text in quotes as a finite number in a unit.
+fn read(unit: Unit, text: &str) -> Option<f64> {
+    let number = match unit {
         Unit::Ratio => percent(text),
         Unit::RatioPerSecond => rate(text).and_then(|(amount, seconds)| Some(percent(amount)? / seconds)),
         Unit::Bytes => size(text),
@@ -41,10 +49,7 @@ pub(crate) fn quantity(name: &str, unit: Unit, text: &str) -> Result<f64, Unfit>
         Unit::CountPerSecond => rate(text).and_then(|(amount, seconds)| Some(plain(amount)? / seconds)),
         Unit::Cores | Unit::Count | Unit::Number | Unit::Text => None,
     };
-    read.filter(|value| value.is_finite()).ok_or_else(|| Unfit {
-        message: format!("`{name}` is {}; {}", shape(unit), described(text)),
-        help: correction(unit, text),
-    })
+    number.filter(|value| value.is_finite())
 }
 
 /// Text in quotes as a number without unit: a percentage.
@@ -101,8 +106,12 @@ fn described(text: &str) -> String {
 /// How the value must have been meant, or what such a value looks like.
 fn correction(unit: Unit, text: &str) -> String {
     let plain = plain(text);
-    if let Some(positive) = text.trim().strip_prefix('-').filter(|positive| quantity("", unit, positive).is_ok()) {
+    if let Some(positive) = text.trim().strip_prefix('-').filter(|positive| read(unit, positive).is_some()) {
         return format!("write the sign before the quotes: -\"{positive}\"");
+    }
+    let is_duration = seconds(text).is_some();
+    if let Some(meant) = recased(text).filter(|meant| !is_duration && read(unit, meant).is_some()) {
+        return format!("write \"{meant}\"");
     }
     match (unit, plain) {
         (Unit::Ratio, Some(value)) if value > 1.0 => format!("write \"{value}%\""),
@@ -112,10 +121,23 @@ fn correction(unit: Unit, text: &str) -> String {
         (Unit::Bytes | Unit::BytesPerSecond | Unit::RatioPerSecond | Unit::Seconds, Some(value)) => {
             format!("write {}", suggestion(unit, value))
         }
-        (Unit::BytesPerSecond, _) if size(text).is_some() => format!("write \"{}/s\"", text.trim()),
+        (Unit::BytesPerSecond, _) if size(text).is_some() => {
+            format!("write \"{0}/s\" or \"{0}/h\"", text.trim())
+        }
         (Unit::RatioPerSecond, _) if percent(text).is_some() => format!("write \"{}/h\"", text.trim()),
         _ => format!("write {}", example(unit)),
     }
+}
+
+/// A size or a rate of sizes with its unit in the usual letters: `2gb` is `2GB`, `2G` is `2GiB`.
+fn recased(text: &str) -> Option<String> {
+    const SIZES: [&str; 9] = ["B", "kB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB"];
+    let (amount, per) = text.split_once('/').map_or((text, String::new()), |(amount, per)| (amount, format!("/{per}")));
+    let digits = amount.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = (amount[..digits].trim(), amount[digits..].trim());
+    let known = SIZES.iter().find(|known| known.eq_ignore_ascii_case(unit));
+    let short = || SIZES[5..].iter().find(|known| known[..1].eq_ignore_ascii_case(unit));
+    known.or_else(short).map(|known| format!("{number}{known}{}", per.to_ascii_lowercase()))
 }
 
 /// What a value of the unit looks like.

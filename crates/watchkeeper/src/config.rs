@@ -21,6 +21,7 @@ mod rules;
 mod safety;
 mod secrets;
 mod shape;
+mod slips;
 mod source_map;
 mod tree;
 
@@ -31,7 +32,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::filter::LevelFilter;
 use watchkeeper_analyze::{RuleConfig, RulesConfig};
-use watchkeeper_collect::CollectConfig;
+use watchkeeper_collect::{CheckConfig, CollectConfig, validate_checks};
 use watchkeeper_core::text::clean;
 use watchkeeper_core::{Problem, Validate, label_problems};
 use watchkeeper_notify::{RouteConfig, Routes, SmtpConfig};
@@ -54,6 +55,9 @@ pub struct Config {
     pub host: HostConfig,
     /// How the machine is read.
     pub collect: CollectConfig,
+    /// Ports and URLs that are tried again and again, one table each. `each = "check"` in a rule looks at them. Without one
+    /// nobody is contacted.
+    pub check: Vec<CheckConfig>,
     /// Where the log lies, how large it may grow, how long things are kept.
     pub store: StoreConfig,
     /// Files that the log of all processes is written to as it is made, for other programs: CSV or JSON lines, one table
@@ -185,6 +189,7 @@ impl Config {
         };
         add("host", self.host.validate());
         add("collect", self.collect.validate());
+        add("check", validate_checks(&self.check));
         add("store", self.store.validate());
         add("record", self.record.validate());
         add("sink", validate_sinks(&self.sink, self.collect.interval, self.store.path.as_deref()));

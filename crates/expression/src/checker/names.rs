@@ -18,7 +18,11 @@ pub(super) fn unknown_name(name: &str, range: &Range<usize>, fields: &dyn Fields
         similar = most_like(name, names.iter().map(String::as_str)).into_iter().collect();
     }
     let quoted: Vec<String> = similar.iter().take(3).map(|known| format!("`{known}`")).collect();
-    if quoted.is_empty() { error } else { error.help(format!("did you mean {}?", quoted.join(" or "))) }
+    error.help(match (quoted.as_slice(), name.contains('.')) {
+        ([], true) => "all fields stand in docs/rules.md".to_owned(),
+        ([], false) => format!("all fields stand in docs/rules.md; text stands in quotes: \"{name}\""),
+        _ => format!("did you mean {}?", quoted.join(" or ")),
+    })
 }
 
 /// The word that is most like this one, if any is like it.

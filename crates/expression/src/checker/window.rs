@@ -130,9 +130,10 @@ impl Checker<'_> {
         if search::METHODS.contains(&word) {
             return self.wrong(error.help(format!("write it behind the text: `field.{word}(\"...\")`")));
         }
-        let alias = ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(word)).map(|(_, known)| *known);
         let words = || FORMS.iter().map(|form| form.word);
-        self.wrong(match alias.or_else(|| most_like(word, words())) {
+        let like = most_like(word, words().chain(ALIASES.iter().map(|(alias, _)| *alias)));
+        let known = like.map(|like| ALIASES.iter().find(|(alias, _)| *alias == like).map_or(like, |(_, known)| known));
+        self.wrong(match known {
             Some(known) => error.help(format!("did you mean `{known}`?")),
             None => error.help(format!("there are {}", words().collect::<Vec<_>>().join(", "))),
         })

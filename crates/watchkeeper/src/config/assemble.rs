@@ -11,7 +11,7 @@ use super::nearest::nearest;
 use super::shape::Shape;
 use super::source_map::{Origin, Source, SourceMap};
 use super::tree::{self, Node};
-use super::{environment, inspect, mask};
+use super::{environment, inspect, mask, slips};
 
 /// All texts as one tree.
 pub struct Assembled<'i> {
@@ -198,7 +198,10 @@ fn parse(source: &Source) -> Result<DeTable<'_>, Vec<Diagnostic>> {
             Some(name) if error.message() == "duplicate key" => format!("`{name}` is written twice"),
             _ => error.message().replace(", expected literal string", ""),
         };
-        diagnostics.push(Diagnostic::new(message).at(span.start + base..span.end + base));
+        let mut diagnostic = Diagnostic::new(message).at(span.start + base..span.end + base);
+        let text = source.text.lines().nth(line - 1).unwrap_or_default();
+        diagnostic.help = slips::quotes(text, error.message());
+        diagnostics.push(diagnostic);
     }
     Err(diagnostics)
 }

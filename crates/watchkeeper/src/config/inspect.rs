@@ -191,7 +191,7 @@ impl Inspector<'_> {
             Some(near) => Some(format!("did you mean `{near}`?")),
             None => self.elsewhere(typed).or_else(|| {
                 let names: Vec<&str> = known.fields.iter().map(|field| field.name.as_str()).collect();
-                (names.len() <= 12).then(|| format!("known here: {}", names.join(", ")))
+                (names.len() <= 20).then(|| format!("known here: {}", names.join(", ")))
             }),
         };
         let is_section = value.get_ref().is_table() && self.path.len() == 1;
@@ -292,6 +292,13 @@ fn how_to_write(shape: &Shape, path: &[String]) -> Option<String> {
         }
         Shape::List(item) if matches!(**item, Shape::Text(_) | Shape::Word(_)) => {
             "write texts in square brackets, such as [\"one\", \"two\"]".to_owned()
+        }
+        Shape::Table(_) if path == ["rules"] => {
+            "[rules] is about the rules that come with the program; write [[rule]] above each of your own".to_owned()
+        }
+        // In a list of tables a header of its own would have to follow its table.
+        Shape::Table(_) | Shape::Map(_) if path.len() > 2 && path[1].parse::<usize>().is_ok() => {
+            format!("write {} = {{ name = \"value\" }}", path.last().map_or("", String::as_str))
         }
         Shape::Table(_) | Shape::Map(_) => format!("write [{}] above its keys", path.join(".")),
         _ => return None,

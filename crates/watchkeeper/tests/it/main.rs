@@ -2,6 +2,7 @@
 //!
 //! What is not for every system mounts filesystems, needs root or Debian's packages (Linux), or sends signals (Unix).
 
+mod bad_rules;
 #[cfg(target_os = "linux")]
 mod burner;
 #[cfg(target_os = "linux")]
