@@ -48,11 +48,14 @@ impl Problem {
     /// The same, seen from a struct that holds the validated one under `prefix`.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
-        let under = |path: &str| if path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{path}") };
-        self.key_path = under(&self.key_path);
-        self.first = self.first.as_deref().map(under);
+        self.key_path = joined(prefix, &self.key_path);
+        self.first = self.first.map(|path| joined(prefix, &path));
         self
     }
+}
+
+fn joined(prefix: &str, path: &str) -> String {
+    if path.is_empty() { prefix.to_owned() } else { format!("{prefix}.{path}") }
 }
 
 /// A section of the configuration that can say everything that is wrong with it, without doing anything.

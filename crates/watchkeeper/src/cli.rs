@@ -95,6 +95,15 @@ impl Global {
         crate::config::load(self.sources()?)
     }
 
+    /// The configuration of this call with more files of rules, as if they lay in `rules.d`.
+    pub fn load_with_rule_files(&self, files: &[PathBuf]) -> Result<Loaded, ConfigError> {
+        let mut sources = self.sources()?;
+        for file in files {
+            sources.rules.add_as_if(file);
+        }
+        crate::config::load(sources)
+    }
+
     /// The configuration of this call with flags of a command that set keys: flag, key, value.
     pub fn load_with(&self, flags: Vec<(String, String, String)>) -> Result<Loaded, ConfigError> {
         crate::config::load(self.sources_with(flags)?)

@@ -55,7 +55,7 @@ fn runbook_problem(runbook: &str) -> Option<Problem> {
     if runbook.chars().any(char::is_control) {
         return wrong("the runbook has control characters or more than one line".to_owned());
     }
-    let Some((scheme, rest)) = scheme(runbook) else { return None };
+    let (scheme, rest) = scheme(runbook)?;
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         return wrong(format!("`{}:` is no link that people are sent to", shown(scheme)))
             .map(|problem| problem.help(WRITE));

@@ -7,7 +7,7 @@ use watchkeeper_core::Problem;
 use watchkeeper_core::text::clean;
 
 use crate::cli::{DONE, Global};
-use crate::config::{self, Config, ConfigError, Loaded, files};
+use crate::config::{self, Config, ConfigError, Loaded, files, rule_files};
 use crate::settings::sink_problems;
 
 /// What can be asked about the configuration.
@@ -21,7 +21,7 @@ pub enum ConfigCommand {
     Default,
     /// Print a JSON schema of the configuration, for editors
     Schema,
-    /// Print which configuration file is used
+    /// Print which files are used
     Path,
     /// Print the reference manual in Markdown
     #[command(hide = true)]
@@ -61,6 +61,10 @@ fn check(loaded: &Loaded) -> Result<String, ConfigError> {
     let rules = config::effective_rules(config).unwrap_or_default();
     let shipped = rules.iter().filter(|rule| rule.shipped).count();
     let _ = writeln!(text, "file:     {file}");
+    for (index, path) in loaded.rule_files.iter().enumerate() {
+        let name = if index == 0 { "rules.d:" } else { "" };
+        let _ = writeln!(text, "{name:9} {}", files::shown(path));
+    }
     let _ = writeln!(text, "channels: {}", names(channels));
     let _ = writeln!(text, "routes:   {}", config.route.len());
     let _ = writeln!(text, "rules:    {shipped} shipped, {} of your own", rules.len() - shipped);
@@ -79,18 +83,32 @@ fn schema() -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&schemars::schema_for!(Config))? + "\n")
 }
 
+/// The files that are read, one a line, and why, as comments.
 fn path(global: &Global) -> String {
-    match files::candidate(global.config.as_deref()) {
-        Some((path, reason)) => {
-            let shown = clean(&path.display().to_string(), 300);
-            let state = match path.try_exists() {
-                Ok(true) => "it is used",
-                Ok(false) if reason == files::Reason::Platform => "it does not exist, the defaults are used",
-                Ok(false) => "it does not exist",
-                Err(_) => "it cannot be looked at",
-            };
-            format!("{shown}\n# {}; {state}\n", reason.words())
+    let config = global.config.as_deref();
+    let Some((path, reason)) = files::candidate(config) else {
+        return "# this user has no home folder; the defaults are used\n".to_owned();
+    };
+    let state = match path.try_exists() {
+        Ok(true) => "it is used",
+        Ok(false) if reason == files::Reason::Platform => "it does not exist, the defaults are used",
+        Ok(false) => "it does not exist",
+        Err(_) => "it cannot be looked at",
+    };
+    let mut text = format!("{}\n# {}; {state}\n", files::shown(&path), reason.words());
+    let Some(folder) = rule_files::folder(config) else { return text };
+    let (paths, state) = match rule_files::list(&folder) {
+        Ok(paths) if paths.is_empty() => (paths, "there are none".to_owned()),
+        Ok(paths) if paths.len() == 1 => (paths, "1 file is used".to_owned()),
+        Ok(paths) => {
+            let state = format!("{} files are used", paths.len());
+            (paths, state)
         }
-        None => "# this user has no home folder; the defaults are used\n".to_owned(),
+        Err(_) => (Vec::new(), "it cannot be looked at".to_owned()),
+    };
+    for path in &paths {
+        let _ = writeln!(text, "{}", files::shown(path));
     }
+    let _ = writeln!(text, "# rules in {}; {state}", files::shown(&folder.join("*.toml")));
+    text
 }

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io::{IsTerminal, Write as _};
 use std::ops::Range;
 
+use serde::Serialize;
 use watchkeeper_core::text::clean;
 
 use super::mask::{self, HIDDEN};
@@ -56,16 +57,18 @@ impl Diagnostic {
 /// Everything that is wrong with a configuration, ready for display: without secrets and control characters.
 ///
 /// `Display` gives the whole report, each line ended. A program that cannot use its configuration ends with code 2.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct ConfigError {
+    #[serde(rename = "problems")]
     reports: Vec<Report>,
     /// Mistakes beyond those that are shown.
     more: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Report {
     message: String,
+    #[serde(flatten)]
     place: Option<Place>,
     /// Where the same was written before: file, line and column.
     first: Option<String>,
@@ -73,14 +76,25 @@ struct Report {
     help: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 struct Place {
+    /// The file, variable or flag.
+    #[serde(rename = "in")]
     name: String,
-    /// Number and column of the line, both from 1; a single value has none.
-    line: Option<(usize, usize)>,
+    /// Number of the line and column in it, both from 1; a single value has none.
+    #[serde(flatten)]
+    position: Option<Position>,
+    #[serde(skip)]
     text: String,
     /// Columns of the carets, from 0.
+    #[serde(skip)]
     caret: Range<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+struct Position {
+    line: usize,
+    column: usize,
 }
 
 impl ConfigError {
@@ -153,8 +167,10 @@ impl Paint {
 impl Place {
     /// File, line and column.
     fn position(&self) -> String {
-        let position = self.line.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
-        format!("{}{position}", self.name)
+        match self.position {
+            Some(Position { line, column }) => format!("{}:{line}:{column}", self.name),
+            None => self.name.clone(),
+        }
     }
 }
 
@@ -162,7 +178,7 @@ impl Report {
     fn text(&self, paint: &Paint) -> String {
         let Paint { red, blue, bold, off } = paint;
         let mut text = format!("{red}error{off}{bold}: {}{off}\n", self.message);
-        let number = self.place.as_ref().and_then(|place| place.line).map(|(line, _)| line.to_string());
+        let number = self.place.as_ref().and_then(|place| place.position).map(|position| position.line.to_string());
         let number = number.unwrap_or_default();
         let width = number.len().max(1);
         let gutter = format!("{:width$} {blue}", "");
@@ -246,12 +262,10 @@ impl<'a> Renderer<'a> {
             // Goes on in the next line: to the end of what is seen here.
             caret.end = line.text.trim_end().chars().count().max(caret.start);
         }
-        let position = source
-            .origin
-            .is_file()
-            .then(|| (text[..line_start].matches('\n').count() + 1, text[line_start..start].chars().count() + 1));
-        let (shown, caret) = line.window(caret);
-        Some(Place { name: clean(&source.origin.to_string(), LONGEST_MESSAGE), line: position, text: shown, caret })
+        let column = text[line_start..start].chars().count() + 1;
+        let position = source.origin.is_file().then(|| Position { line: source.line(line_start), column });
+        let (text, caret) = line.window(caret);
+        Some(Place { name: clean(&source.origin.to_string(), LONGEST_MESSAGE), position, text, caret })
     }
 }
 

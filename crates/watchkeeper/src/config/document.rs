@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use watchkeeper_core::text::clean;
 
+use super::files::shown;
 use super::load::{Loaded, SHAPE};
 use super::rules::effective_rules;
 use super::shape::{Field, Format, Shape, Table};
@@ -206,6 +207,10 @@ pub fn effective_document(loaded: &Loaded) -> String {
             writer.table(&mut text, "", table, Some(written));
         }
     });
+    text.push_str("\n# Files that were read:\n");
+    for path in loaded.file.iter().chain(&loaded.rule_files) {
+        let _ = writeln!(text, "# - {}", shown(path));
+    }
     text.push_str("\n# Rules in force:\n");
     for rule in effective_rules(&loaded.config).unwrap_or_default() {
         let _ = writeln!(text, "# - {} ({})", clean(&rule.id, 100), if rule.shipped { "shipped" } else { "your own" });

@@ -39,7 +39,13 @@ The first of these files that is named is read, and only that one; the current f
    `/Library/Application Support/watchkeeper` and in the same folder of the user's own `~/Library`; on Windows in
    `%APPDATA%\watchkeeper\config`; it may be missing
 
-`watchkeeper config path` says which one it is. Run as root, Watchkeeper refuses a file that others can write or whose
+Beside it lies the folder `rules.d`, if there is one: every file `*.toml` in it holds `[[rule]]` tables and nothing else,
+and all of them, in the order of their names, make one list with the rules of the main file. An id is used once in all of
+them. Hidden files and what editors leave behind (`.web.toml`, `.#web.toml`, `web.toml~`, `web.toml.swp`) are not read; a
+file that cannot be read is an error. A file has at most 1 MiB, 500 files at most 4 MiB together, and there are at most
+1,000 rules.
+
+`watchkeeper config path` says which files these are. Run as root, Watchkeeper refuses a file that others can write or whose
 folders they can change, and says which command mends it.
 
 Every key can also be set in the environment: `WATCHKEEPER_SECTION__KEY`, in capitals, with `_` for `-` and two underscores

@@ -193,7 +193,12 @@ fn the_flag_wins_and_the_current_folder_is_never_looked_at() {
     let shown = program.command(&["--config", other, "config", "show"]).stdout;
     assert!(shown.contains(&format!("interval = \"9s\"  # {other}:2\n")), "{shown}");
     let path = program.command(&["config", "path"]).stdout;
-    assert_eq!(path, format!("{}\n# named by WATCHKEEPER_CONFIG; it is used\n", program.config_file().display()));
+    let rules = program.folder().join("rules.d");
+    let file = program.config_file();
+    let (file, rules) = (file.display(), rules.display());
+    let named =
+        format!("{file}\n# named by WATCHKEEPER_CONFIG; it is used\n# rules in {rules}/*.toml; there are none\n");
+    assert_eq!(path, named);
 
     let mut without = program.call(&["config", "show"]);
     without.env_remove("WATCHKEEPER_CONFIG").current_dir(program.folder());

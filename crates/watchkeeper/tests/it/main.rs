@@ -24,6 +24,8 @@ mod refusals;
 #[cfg(target_os = "linux")]
 mod replay;
 #[cfg(target_os = "linux")]
+mod rules;
+#[cfg(target_os = "linux")]
 mod sink;
 mod tidy;
 #[cfg(target_os = "linux")]
