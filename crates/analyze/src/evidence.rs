@@ -52,11 +52,14 @@ impl<'a> Scene<'a> {
             None if self.ranking(best).0.processes.is_empty() => (best.substitute().unwrap_or(best), None),
             None => (best, None),
         };
+        // Who takes most of the machine says nothing of a socket whose listener is not known.
+        let is_named = first.is_some() || !matches!(alert.entity, Entity::Socket(_));
         let (ranking, changes) = self.ranking(measure);
         let others = ranking.processes.iter().filter(|other| first.as_ref().is_none_or(|own| own.key != other.key));
-        let listed: Vec<&Ranked> = first.iter().chain(others).take(TOP).collect();
+        let listed: Vec<&Ranked> = first.iter().chain(others).filter(|_| is_named).take(TOP).collect();
         let top = listed.iter().map(|ranked| ranking.contributor(ranked, tick)).collect();
-        let (not_attributed, changes) = (ranking.not_attributed, changes.clone());
+        let not_attributed = ranking.not_attributed.filter(|_| is_named);
+        let changes = if is_named { changes.clone() } else { Vec::new() };
         let (headline, input) = (rule.when.condition.headline(), rule.when.input());
         let is_level = input.and_then(|input| input.window).is_none_or(|window| window.function.is_level());
         let culprit = listed.first().map(|ranked| (*ranked).clone());
@@ -75,7 +78,7 @@ impl<'a> Scene<'a> {
             threshold: headline.and_then(|headline| headline.threshold.number()),
             since_ms: alert.since_ms,
             fired_ms: tick.snapshot.at.ts_ms,
-            ranked_by: Some(measure.ranked_by()),
+            ranked_by: is_named.then(|| measure.ranked_by()),
             top,
             not_attributed,
             lineage: culprit.map(|culprit| self.family().lineage(&culprit)).unwrap_or_default(),
@@ -159,8 +162,25 @@ impl<'a> Scene<'a> {
                 Some(process) => format!("{} (pid {})", clean(&process.image.program, LONGEST_NAME), key.pid),
                 None => format!("pid {}", key.pid),
             },
+            Entity::Socket(name) => {
+                let name = clean(name, LONGEST_NAME);
+                match self.listener(entity) {
+                    Some(process) => {
+                        format!("{name} of {} (pid {})", clean(&process.image.program, LONGEST_NAME), process.key.pid)
+                    }
+                    None => name,
+                }
+            }
             other => clean(&other.name(), LONGEST_NAME),
         })
+    }
+
+    /// Who listens at a socket, if that is known.
+    fn listener(&self, socket: &Entity) -> Option<&'a Process> {
+        let Entity::Socket(name) = socket else { return None };
+        let snapshot = self.tick.snapshot;
+        let owner = snapshot.sockets.iter().flatten().find(|socket| socket.name() == *name)?.owner?;
+        snapshot.process_by_pid(owner)
     }
 
     fn process(&self, entity: &Entity) -> Option<&'a Process> {
@@ -168,9 +188,14 @@ impl<'a> Scene<'a> {
         self.tick.snapshot.processes.as_deref()?.iter().find(|process| process.key == *key)
     }
 
-    /// The process that a rule on processes or programs is about: itself, or the largest of its program.
+    /// The process that a rule on processes, programs or sockets is about: itself, the largest of its program, or who
+    /// listens.
     fn own_process(&mut self, entity: &Entity, measure: Measure) -> Option<&'a Process> {
-        let Entity::Program(name) = entity else { return self.process(entity) };
+        let name = match entity {
+            Entity::Program(name) => name,
+            Entity::Socket(_) => return self.listener(entity),
+            other => return self.process(other),
+        };
         let living = self.tick.snapshot.processes.as_deref()?;
         let ranked = &self.ranking(measure).0.processes;
         let largest = ranked

@@ -11,6 +11,7 @@ mod config;
 mod enrich;
 mod evidence;
 mod expect;
+mod killed;
 mod life;
 mod lineage;
 mod programs;

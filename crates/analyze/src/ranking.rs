@@ -7,6 +7,7 @@ use watchkeeper_core::evidence::{Amount, Contributor, RankedBy};
 use watchkeeper_core::snapshot::{Memory, Process};
 use watchkeeper_core::{EntityKind, Image, ProcessKey, Unit};
 
+use crate::killed::Holder;
 use crate::programs::number;
 use crate::ring::Ring;
 use crate::watch::Tick;
@@ -26,6 +27,8 @@ pub(crate) enum Whole {
     Cpu,
     /// The machine's memory.
     Memory,
+    /// The machine's memory, as it was before the kernel last killed for it.
+    Killed,
     /// All that processes wrote in the last 15 minutes; the value is the mean over that time.
     Written,
     /// The sum over all processes.
@@ -55,18 +58,18 @@ pub(crate) struct Ranking {
     pub(crate) not_attributed: Option<Amount>,
 }
 
+const OOM_KILLS: &str = "system.linux.oom_kills";
 const CPU: &str = "process.cpu.utilization";
 const MEMORY: &str = "process.memory.usage";
 const WRITTEN: &str = "process.disk.io.write";
 const AGE: &str = "process.uptime";
 
 /// What explains a metric: the first prefix that fits.
-const EXPLAINED_BY: [(&str, &str); 13] = [
+const EXPLAINED_BY: [(&str, &str); 12] = [
     ("system.memory.", MEMORY),
     ("system.paging.faults.", "process.paging.faults.major"),
     ("system.paging.", MEMORY),
     ("system.linux.pressure.memory.", MEMORY),
-    ("system.linux.oom_kills", MEMORY),
     ("process.memory.", MEMORY),
     ("system.filesystem.", WRITTEN),
     ("system.disk.", WRITTEN),
@@ -80,6 +83,11 @@ const EXPLAINED_BY: [(&str, &str); 13] = [
 impl Measure {
     /// What explains a metric; of a metric of processes that is not about CPU or memory, the metric itself.
     pub(crate) fn of(metric: &'static Metric) -> Self {
+        if metric.name == OOM_KILLS
+            && let Some(memory) = Self::named(MEMORY)
+        {
+            return Self { whole: Whole::Killed, ..memory };
+        }
         let explained = EXPLAINED_BY.iter().find(|(prefix, _)| metric.name.starts_with(prefix));
         match explained {
             Some((_, name)) => Self::named(name).unwrap_or_else(|| Self::of_itself(metric)),
@@ -136,6 +144,7 @@ impl Measure {
         let whole = match self.whole {
             Whole::Cpu => "this machine's CPU".to_owned(),
             Whole::Memory => "this machine's memory".to_owned(),
+            Whole::Killed => "this machine's memory before the kill".to_owned(),
             Whole::Written => "all bytes written by processes in the last 15 minutes".to_owned(),
             Whole::Sum | Whole::Nothing => format!("all {}", self.metric.help),
         };
@@ -145,13 +154,28 @@ impl Measure {
 
 impl Ranking {
     pub(crate) fn new(measure: Measure, tick: &Tick<'_>, ring: &Ring) -> Self {
-        let mut ranking = if measure.whole == Whole::Written {
-            Self::of_writers(measure, ring)
-        } else {
-            Self::of_instant(measure, tick)
+        let mut ranking = match measure.whole {
+            Whole::Killed if !ring.killed.holders().is_empty() => return Self::of_killed(measure, tick, ring),
+            Whole::Written => Self::of_writers(measure, ring),
+            _ => Self::of_instant(measure, tick),
         };
         ranking.processes.sort_by(Ranked::largest_first);
         ranking
+    }
+
+    /// In the order of the ring: who was killed comes first, however much others hold.
+    fn of_killed(measure: Measure, tick: &Tick<'_>, ring: &Ring) -> Self {
+        let holders = ring.killed.holders().iter().cloned();
+        let processes = holders.map(|Holder { key, parent, image, uid, resident_bytes }| Ranked {
+            key,
+            parent,
+            image,
+            uid,
+            value: resident_bytes as f64,
+        });
+        let memory = tick.snapshot.host.memory.filter(|memory| memory.total_bytes > 0);
+        let total = memory.map(|memory| memory.total_bytes as f64);
+        Self { measure, processes: processes.collect(), total, not_attributed: None }
     }
 
     fn of_writers(measure: Measure, ring: &Ring) -> Self {
@@ -196,7 +220,7 @@ impl Ranking {
                     .and_then(Value::number);
                 (Some(1.0), rest.map(|share| Amount { value: share, share: Some(share) }))
             }
-            Whole::Memory => {
+            Whole::Memory | Whole::Killed => {
                 let memory = snapshot.host.memory.filter(|memory| memory.total_bytes > 0);
                 // Pages that processes share count for each of them; where that hides the rest, it is unknown.
                 let rest = |memory: Memory| {

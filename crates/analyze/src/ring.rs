@@ -8,6 +8,7 @@ use watchkeeper_core::evidence::{ProgramChange, TOP};
 use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Image, ProcessKey};
 
+use crate::killed::Killed;
 use crate::programs::number;
 use crate::watch::Tick;
 
@@ -26,6 +27,8 @@ pub(crate) struct Ring {
     /// What is added up.
     columns: Vec<&'static Metric>,
     minutes: VecDeque<Minute>,
+    /// Who held memory when the kernel last killed for it.
+    pub(crate) killed: Killed,
 }
 
 #[derive(Default)]
@@ -68,7 +71,7 @@ pub(crate) struct Writers {
 
 impl Ring {
     pub(crate) fn new(columns: Vec<&'static Metric>) -> Self {
-        Self { columns, minutes: VecDeque::new() }
+        Self { columns, minutes: VecDeque::new(), killed: Killed::default() }
     }
 
     /// Adds up other columns from now on; what is known of the columns that stay is kept.
@@ -92,6 +95,7 @@ impl Ring {
 
     /// Adds a tick.
     pub(crate) fn record(&mut self, tick: &Tick<'_>) {
+        self.killed.record(tick);
         let interval_ms = tick.snapshot.interval_ms;
         if interval_ms <= 0 {
             return;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::evidence::{Contributor, Evidence};
+use crate::identity::Entity;
 
 pub use pattern::pattern_sentence;
 
@@ -67,6 +68,8 @@ pub fn title_with_culprit(title: &str, evidence: &Evidence) -> String {
     let Some(sentence) = culprit_sentence(evidence) else { return title };
     let said = evidence.top.first().map(contributor_name).filter(|name| title.ends_with(name.as_str()));
     match said.and_then(|name| sentence.strip_prefix(name.as_str())) {
+        // That who stands beside a socket listens there needs no words.
+        Some(_) if matches!(evidence.entity, Entity::Socket(_)) => title,
         Some(rest) => format!("{title}{rest}"),
         None => format!("{title}: {sentence}"),
     }
@@ -78,12 +81,18 @@ pub fn culprit_sentence(evidence: &Evidence) -> Option<String> {
     let first = evidence.top.first()?;
     let ranked_by = evidence.ranked_by.as_ref()?;
     let name = contributor_name(first);
+    if let Entity::Socket(_) = evidence.entity {
+        // Evidence of a socket whose listener is not known names nobody.
+        return Some(format!("{name} listens there"));
+    }
+    // Whoever was killed takes nothing any more.
+    let takes = if evidence.metric == "system.linux.oom_kills" { "took" } else { "takes" };
     Some(match first.amount.share {
         Some(share) => {
             let share = crate::unit::Unit::Ratio.show(share);
-            format!("{name} takes {share} of {}", ranked_by.whole)
+            format!("{name} {takes} {share} of {}", ranked_by.whole)
         }
-        None => format!("{name} takes {}", ranked_by.unit.show(first.amount.value)),
+        None => format!("{name} {takes} {}", ranked_by.unit.show(first.amount.value)),
     })
 }
 

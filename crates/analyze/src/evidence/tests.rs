@@ -2,8 +2,10 @@ use std::sync::Arc;
 
 use watchkeeper_core::evidence::Amount;
 use watchkeeper_core::process::Command;
-use watchkeeper_core::snapshot::{Exited, Interface, InterfaceCounters, ProcessIo, ProcessMemory, ProcessNetwork};
-use watchkeeper_core::text::culprit_sentence;
+use watchkeeper_core::snapshot::{
+    Exited, Interface, InterfaceCounters, ProcessIo, ProcessMemory, ProcessNetwork, Socket,
+};
+use watchkeeper_core::text::{culprit_sentence, title_with_culprit};
 use watchkeeper_core::{Incident, ProcessKey};
 
 use crate::scenes::{BOOT, Machine, Story, burning, process, rule};
@@ -271,4 +273,41 @@ fn titles_are_made_safe_and_say_what_and_where() {
     let titles: Vec<&str> = story.analyzer.open_incidents().iter().map(|incident| incident.title.as_str()).collect();
     assert!(titles.contains(&"Filesystem almost full: /mnt/\\u{1b}[2J"), "{titles:?}");
     assert!(titles.contains(&"process.cpu.utilization above 50.0 %: a b (pid 6)"), "{titles:?}");
+}
+
+/// Connections that nobody accepts, at a socket of this process.
+fn stalled(owner: Option<u32>) -> Story {
+    let mut story = Story::new(&[rule("stalled", "system.network.socket.queue > 10", "0s")]);
+    story.machine = burdened();
+    story.machine.add(process(50, "web"));
+    Arc::make_mut(&mut story.machine.process(50).image).unit = Some("web.service".to_owned());
+    let address = "127.0.0.1".to_owned();
+    let socket = Socket { protocol: "tcp".to_owned(), address, port: 80, queue: Some(11), owner, ..Socket::default() };
+    story.machine.snapshot.sockets = Some(vec![socket]);
+    story.ticks(1);
+    story
+}
+
+#[test]
+fn a_socket_that_is_not_served_names_its_program() {
+    let story = stalled(Some(50));
+    let incident = story.analyzer.open_incidents()[0].clone();
+    let evidence = &incident.evidence;
+    assert_eq!(incident.title, "system.network.socket.queue above 10: tcp 127.0.0.1:80 of web (pid 50)");
+    assert_eq!((evidence.top[0].key.pid, evidence.top[1].program.as_str()), (50, "rustc"), "it, then who takes most");
+    assert_eq!(evidence.lineage, ["web", "web.service"]);
+    assert_eq!(culprit_sentence(evidence).as_deref(), Some("web (pid 50) listens there"));
+    assert_eq!(title_with_culprit(&incident.title, evidence), incident.title);
+}
+
+#[test]
+fn a_socket_whose_listener_is_not_known_accuses_nobody() {
+    for owner in [None, Some(4_711)] {
+        let story = stalled(owner);
+        let incident = story.analyzer.open_incidents()[0].clone();
+        let evidence = &incident.evidence;
+        assert_eq!(incident.title, "system.network.socket.queue above 10: tcp 127.0.0.1:80");
+        assert_eq!((evidence.top.len(), evidence.changes.len(), evidence.lineage.len()), (0, 0, 0));
+        assert_eq!((&evidence.ranked_by, culprit_sentence(evidence)), (&None, None));
+    }
 }

@@ -17,7 +17,7 @@ fn a_metric_is_explained_by_what_processes_do() {
         ("system.linux.pressure.memory.full", MEMORY, "this machine's memory"),
         ("process.memory.utilization", MEMORY, "this machine's memory"),
         ("process.memory.virtual", MEMORY, "this machine's memory"),
-        ("system.linux.oom_kills", MEMORY, "this machine's memory"),
+        ("system.linux.oom_kills", MEMORY, "this machine's memory before the kill"),
         ("system.paging.faults.major", "process.paging.faults.major", "all page faults that read from disk"),
         ("system.network.io.transmit", "process.network.io", "all bytes sent and received over sockets"),
         ("system.network.packet.dropped.receive", "process.network.io", "all bytes sent and received over sockets"),
