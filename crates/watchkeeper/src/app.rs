@@ -114,7 +114,7 @@ pub fn watch(
     let samples = settings.config.store.samples;
     let recorder: Box<dyn Recorder> = if samples { Box::new(store.recorder()?) } else { Box::new(store.unlogged()) };
     Sinks::check(&settings)?;
-    let mut collector = watchkeeper_collect::open(&settings.config.collect)?;
+    let mut collector = watchkeeper_collect::open_with_checks(&settings.config.collect, &settings.config.check)?;
     let first = collector.read()?;
     let begin = |path| Recording::begin(path, &settings, collector.tier(), &state);
     let recording = recording.map(begin).transpose()?;
@@ -264,9 +264,9 @@ impl App {
         let mut current = locked(&self.current);
         let old = Arc::clone(&current.settings);
         // Whatever can fail comes first.
-        let collect = &settings.config.collect;
-        let reads_anew = old.config.collect != *collect;
-        let collector = reads_anew.then(|| watchkeeper_collect::open(collect)).transpose()?;
+        let (collect, checks) = (&settings.config.collect, &settings.config.check);
+        let reads_anew = old.config.collect != *collect || old.config.check != *checks;
+        let collector = reads_anew.then(|| watchkeeper_collect::open_with_checks(collect, checks)).transpose()?;
         Sinks::check(&settings)?;
         let delivery = Delivery::start(&self.runtime, &settings, &self.store, &self.wake)?;
         for (section, has_changed) in

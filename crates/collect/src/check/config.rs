@@ -42,8 +42,9 @@ pub struct CheckConfig {
     /// How long a try may take in all, looking up the name included, from `"100ms"` up to `interval`. What takes longer has
     /// failed. Default: `"5s"`. Example: `timeout = "2s"`.
     pub timeout: Span,
-    /// Which statuses of an HTTP answer are good. Default: all from 200 to 399. Example: `status = [200, 204]`.
+    /// Which statuses of an HTTP answer are good. Default: all from 200 to 399, so a redirect is, which is not followed. Example: `status = [200, 204]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(range(min = 100, max = 599)))]
     pub status: Vec<u16>,
     /// Text that the first MiB of an HTTP answer must hold, as it is written. Default: the body is not read. Example:
     /// `contains = "\"status\":\"ok\""`.

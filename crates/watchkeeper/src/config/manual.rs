@@ -186,6 +186,7 @@ fn kind(shape: &Shape) -> String {
         Shape::Secret => "source of a secret".to_owned(),
         Shape::List(item) => match kind(item).as_str() {
             "table" => "list of tables".to_owned(),
+            kind if kind.starts_with("whole number, ") => kind.replacen("number", "numbers", 1),
             kind => format!("list of {kind}s"),
         },
         Shape::Map(item) => format!("table of {}s", kind(item)),

@@ -69,8 +69,8 @@ fn the_default_document_sets_nothing() {
 #[test]
 fn the_default_document_can_be_used_with_every_key_set() {
     let document = default_document();
-    // `each` depends on the metric of the rule, and a rule has either `when` or `expect`.
-    let depends = |rest: &str| ["each = ", "expect = "].into_iter().any(|key| rest.starts_with(key));
+    // `each` depends on the metric of the rule, a rule has either `when` or `expect`, and a check either `tcp` or `http`.
+    let depends = |rest: &str| ["each = ", "expect = ", "tcp = "].into_iter().any(|key| rest.starts_with(key));
     let is_setting = |rest: &str| !rest.starts_with(' ') && !rest.is_empty() && !depends(rest);
     let set = document.lines().map(|line| match line.strip_prefix('#') {
         Some(rest) if is_setting(rest) => rest.to_owned(),
@@ -83,6 +83,7 @@ fn the_default_document_can_be_used_with_every_key_set() {
     }
     let loaded = load(file("watchkeeper.toml", &text)).map_err(|error| error.to_string()).unwrap();
     assert_eq!(loaded.config.smtp.len(), 1);
+    assert_eq!(loaded.config.check.len(), 1);
     assert_eq!(loaded.config.route.len(), 1);
     assert_eq!(loaded.config.rule.len(), 1);
     // The defaults that are shown are the defaults.
