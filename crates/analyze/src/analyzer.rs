@@ -15,6 +15,7 @@ use crate::ranking::Measure;
 use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::{Tick, Watched};
+use crate::window::Clock;
 
 /// What is pending or recovering goes on after a restart of at most this length, or of three intervals if that is
 /// longer.
@@ -68,6 +69,8 @@ pub struct Analyzer {
     ring: Ring,
     /// The last tick.
     last: Option<Moment>,
+    /// The time that windows count by.
+    clock: Clock,
     ticks: u64,
 }
 
@@ -84,6 +87,7 @@ impl Analyzer {
             is_new: true,
             is_unsettled: true,
             last: None,
+            clock: Clock::default(),
             ticks: 0,
         };
         let (no_data, own): (Vec<_>, Vec<_>) =
@@ -120,11 +124,13 @@ impl Analyzer {
         let ended: Vec<Process> = snapshot.exited.iter().map(last_row).collect();
         let kinds = self.watched.iter().map(|watched| watched.rule.each);
         let tick = Tick::new(snapshot, &ended, self.ticks, kinds);
+        let stretch = self.clock.advance(snapshot);
         self.ring.record(&tick);
 
         let mut scene = Scene::new(&tick, &self.ring);
         for watched in &mut self.watched {
             let mut turns = Vec::new();
+            watched.record(&tick, stretch);
             watched.step(self.settings.host, &tick, &mut turns);
             if !turns.is_empty() {
                 scene.expect(&watched.rule, watched.finding(), &self.settings.time_zone);
@@ -142,6 +148,25 @@ impl Analyzer {
             }
         }
         changes
+    }
+
+    /// One tick that was seen by an earlier watch: windows and the last minutes are fed with it, nobody is told. Only
+    /// before the first [`Self::step`].
+    pub fn warm_up(&mut self, snapshot: &Snapshot) {
+        self.ticks += 1;
+        let ended: Vec<Process> = snapshot.exited.iter().map(last_row).collect();
+        let kinds = self.watched.iter().map(|watched| watched.rule.each);
+        let tick = Tick::new(snapshot, &ended, self.ticks, kinds);
+        let stretch = self.clock.advance(snapshot);
+        self.ring.record(&tick);
+        for watched in &mut self.watched {
+            watched.record(&tick, stretch);
+        }
+    }
+
+    /// How far back the windows of the rules reach, milliseconds: what [`Self::warm_up`] should be given. 0 without windows.
+    pub fn longest_window_ms(&self) -> i64 {
+        self.watched.iter().map(Watched::longest_window_ms).max().unwrap_or(0)
     }
 
     /// Other settings from now on. Alerts go on under the rule of the same name if it still watches the same metric of

@@ -21,6 +21,7 @@ pub mod reasoning;
 mod ring;
 mod rule;
 mod watch;
+mod window;
 
 pub mod series_test;
 pub use analyzer::{AlertCounts, Analyzer, Settings};

@@ -6,6 +6,7 @@ use watchkeeper_expression::{Condition, Headline, Input};
 
 use crate::programs::{Programs, Sum};
 use crate::watch::Tick;
+use crate::window::{Asked, Windows};
 
 /// A condition with the metrics of its inputs.
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub(crate) struct Asking<'q, 'a> {
     at_least: Vec<bool>,
     /// For a question on programs: the sums of each input, which has none if it is the host's.
     sums: Vec<Option<Vec<Sum>>>,
+    /// Inputs that are windows, those that cost least first.
+    asked: Vec<Asked>,
 }
 
 /// What was found on one entity.
@@ -71,63 +74,101 @@ pub(crate) struct Found {
 impl<'q, 'a> Asking<'q, 'a> {
     /// For entities that have the metrics themselves.
     pub(crate) fn of_entities(question: &'q Question, snapshot: &'a Snapshot) -> Self {
-        let host = |metric: &&'static Metric| {
-            let is_host = metric.entity_kind() == EntityKind::Host;
+        let host = |(metric, input): (&&'static Metric, &Input)| {
+            let is_host = metric.entity_kind() == EntityKind::Host && input.window.is_none();
             is_host.then(|| metric.value(snapshot, EntityRef::Host)).flatten()
         };
-        let values = question.metrics.iter().map(host).collect();
-        Self { question, snapshot, values, at_least: Vec::new(), sums: Vec::new() }
+        let values = question.metrics.iter().zip(question.condition.inputs()).map(host).collect();
+        Self { question, snapshot, values, at_least: Vec::new(), sums: Vec::new(), asked: Vec::new() }
     }
 
     /// For the programs of a tick: metrics of processes are added up.
     pub(crate) fn of_programs(question: &'q Question, tick: &Tick<'a>) -> Self {
         let programs: &Programs<'a> = &tick.programs;
-        let sums = |metric: &&'static Metric| {
-            let is_own = metric.entity_kind() == EntityKind::Process;
+        let sums = |(metric, input): (&&'static Metric, &Input)| {
+            let is_own = metric.entity_kind() == EntityKind::Process && input.window.is_none();
             is_own.then(|| programs.sums(metric, tick.snapshot, tick.ended))
         };
         Self {
             at_least: vec![false; question.metrics.len()],
-            sums: question.metrics.iter().map(sums).collect(),
+            sums: question.metrics.iter().zip(question.condition.inputs()).map(sums).collect(),
             ..Self::of_entities(question, tick.snapshot)
         }
+    }
+
+    /// Has its windows answered, which are unknown otherwise.
+    pub(crate) fn over(mut self, windows: &Windows) -> Self {
+        self.asked = windows.asked(self.question);
+        self
     }
 
     /// Looks at one entity; of a program only its place among those of the tick counts.
     #[inline]
     pub(crate) fn look(&mut self, place: usize, entity: EntityRef<'a>) -> Found {
+        self.read(place, entity);
+        self.found(self.verdict())
+    }
+
+    /// The same with windows that were recorded in this tick.
+    #[inline]
+    pub(crate) fn look_over(&mut self, windows: &mut Windows, place: usize, entity: EntityRef<'a>) -> Found {
+        if self.asked.is_empty() {
+            return self.look(place, entity);
+        }
+        self.read(place, entity);
+        let verdict = self.ask_windows(place, windows);
+        self.found(verdict)
+    }
+
+    #[inline]
+    fn read(&mut self, place: usize, entity: EntityRef<'a>) {
         if self.sums.is_empty() { self.entity(entity) } else { self.program(place) }
     }
 
     #[inline]
-    fn entity(&mut self, entity: EntityRef<'a>) -> Found {
-        for (metric, value) in self.question.metrics.iter().zip(&mut self.values) {
-            if metric.entity_kind() != EntityKind::Host {
+    fn entity(&mut self, entity: EntityRef<'a>) {
+        let inputs = self.question.metrics.iter().zip(self.question.condition.inputs());
+        for ((metric, input), value) in inputs.zip(&mut self.values) {
+            if metric.entity_kind() != EntityKind::Host && input.window.is_none() {
                 *value = metric.value(self.snapshot, entity);
             }
         }
-        self.forget_windows();
-        self.found(self.question.condition.evaluate(&self.values))
     }
 
-    fn program(&mut self, place: usize) -> Found {
+    fn program(&mut self, place: usize) {
         for ((sums, value), at_least) in self.sums.iter().zip(&mut self.values).zip(&mut self.at_least) {
             let Some(sum) = sums.as_ref().and_then(|sums| sums.get(place)) else { continue };
             *value = (sum.counted > 0).then_some(Value::Number(sum.known));
             *at_least = sum.incomplete;
         }
-        self.forget_windows();
-        self.found(self.question.condition.evaluate_at_least(&self.values, &self.at_least))
     }
 
-    /// What a window is made of is not kept yet: its value is unknown, not the one of now.
     #[inline]
-    fn forget_windows(&mut self) {
-        for (input, value) in self.question.condition.inputs().iter().zip(&mut self.values) {
-            if input.window.is_some() {
-                *value = None;
+    fn verdict(&self) -> Option<bool> {
+        let condition = &self.question.condition;
+        if self.sums.is_empty() {
+            condition.evaluate(&self.values)
+        } else {
+            condition.evaluate_at_least(&self.values, &self.at_least)
+        }
+    }
+
+    /// Works out windows as far as the condition hangs on them: what is decided without them stays so whatever they are.
+    fn ask_windows(&mut self, place: usize, windows: &mut Windows) -> Option<bool> {
+        let shown = self.question.condition.headline().map(|headline| headline.input);
+        for asked in &self.asked {
+            self.values[asked.input] = None;
+        }
+        let mut verdict = self.verdict();
+        for index in 0..self.asked.len() {
+            let asked = self.asked[index];
+            // People are shown the number of what holds, whether it was needed or not.
+            if verdict.is_none() || (verdict == Some(true) && shown == Some(asked.input)) {
+                self.values[asked.input] = windows.value(place, &asked).map(Value::Number);
+                verdict = verdict.or_else(|| self.verdict());
             }
         }
+        verdict
     }
 
     fn found(&self, verdict: Option<bool>) -> Found {

@@ -80,8 +80,13 @@ pub fn compile_shipped(rules: &[RuleConfig], interval_ms: i64) -> Result<Vec<Rul
     compile_all(rules, interval_ms, true)
 }
 
+/// The shortest time in which there is something to be seen at this interval.
+pub(crate) fn shortest_ms(interval_ms: i64) -> i64 {
+    interval_ms.saturating_mul(FEWEST_LOOKS)
+}
+
 fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<Vec<Rule>, Vec<Problem>> {
-    let shortest_ms = interval_ms.saturating_mul(FEWEST_LOOKS);
+    let shortest_ms = shortest_ms(interval_ms);
     let mut compiled = Vec::new();
     let mut problems = Vec::new();
     let mut first_with: BTreeMap<&str, usize> = BTreeMap::new();

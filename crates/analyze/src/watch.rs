@@ -12,6 +12,7 @@ use crate::life::{Life, Sight, Turn, Waits, rule_without_data};
 use crate::programs::Programs;
 use crate::question::Asking;
 use crate::rule::Rule;
+use crate::window::{Stretch, Windows};
 use expected::{Expected, Finding};
 
 /// What goes on is said to have no data after so long, or three intervals if that is longer.
@@ -94,11 +95,24 @@ pub(crate) struct Watched {
     over: BTreeMap<Entity, Vec<i64>>,
     /// What a rule that expects something has seen.
     expected: Expected,
+    windows: Windows,
 }
 
 impl Watched {
     pub(crate) fn new(rule: Rule) -> Self {
-        Self { rule, lives: BTreeMap::new(), over: BTreeMap::new(), expected: Expected::default() }
+        let questions = std::iter::once(&rule.when).chain(rule.clear.written());
+        let windows = Windows::new(rule.each, questions, rule.interval_ms);
+        Self { rule, lives: BTreeMap::new(), over: BTreeMap::new(), expected: Expected::default(), windows }
+    }
+
+    /// The longest of its windows, milliseconds; 0 without any.
+    pub(crate) fn longest_window_ms(&self) -> i64 {
+        self.windows.longest_ms()
+    }
+
+    /// Adds a tick to its windows; every tick, before it is asked about it.
+    pub(crate) fn record(&mut self, tick: &Tick<'_>, stretch: Stretch) {
+        self.windows.record(tick, tick.listed.get(&self.rule.each).and_then(Option::as_deref), stretch);
     }
 
     /// What is not as the rule expects it.
@@ -106,7 +120,7 @@ impl Watched {
         self.expected.finding()
     }
 
-    /// Goes on with what the same expectation of earlier rules has seen.
+    /// Goes on with what the same expectation, and the same windows, of earlier rules have seen.
     pub(crate) fn remember(&mut self, former: &mut [Self]) {
         let same = |former: &&mut Self| {
             let (rule, other) = (&self.rule, &former.rule);
@@ -116,6 +130,9 @@ impl Watched {
         };
         if let Some(former) = former.iter_mut().find(same) {
             self.expected = std::mem::take(&mut former.expected);
+        }
+        if let Some(former) = former.iter_mut().find(|former| former.rule.id == self.rule.id) {
+            self.windows.inherit(&mut former.windows);
         }
     }
 
@@ -189,7 +206,7 @@ impl Watched {
             dropped_ms: tick.dropped_ms(),
         };
         let listed = tick.listed.get(&self.rule.each).and_then(Option::as_deref);
-        let Self { rule, lives, over, expected } = self;
+        let Self { rule, lives, over, expected, windows } = self;
         if let Some(expect) = &rule.expect {
             let seen = expected.look(expect, &rule.when, tick.snapshot, tick.ended);
             if seen.verdict == Some(true) || !lives.is_empty() {
@@ -202,14 +219,16 @@ impl Watched {
         let asking = |question| {
             if is_program { Asking::of_programs(question, tick) } else { Asking::of_entities(question, tick.snapshot) }
         };
-        let mut when = asking(&rule.when);
+        let mut when = asking(&rule.when).over(windows);
         // What is over needs no answer whether it is.
-        let mut written = rule.clear.written().filter(|_| !lives.is_empty()).map(asking);
+        let written = rule.clear.written().filter(|_| !lives.is_empty());
+        let mut written = written.map(|question| asking(question).over(windows));
         let each = listed.filter(|_| rule.expect.is_none()).unwrap_or_default();
         for (place, (entity, reference)) in each.iter().enumerate() {
-            let found = when.look(place, *reference);
+            let found = when.look_over(windows, place, *reference);
             if found.verdict == Some(true) || !lives.is_empty() {
-                let clear = rule.clear.verdict(found, written.as_mut().map(|asking| asking.look(place, *reference)));
+                let written = written.as_mut().map(|asking| asking.look_over(windows, place, *reference));
+                let clear = rule.clear.verdict(found, written);
                 // Part of a sum is no value to show.
                 let value = found.value.filter(|_| !is_program || found.verdict.is_some());
                 let sight = Sight { verdict: found.verdict, clear, value, ..unknown };
