@@ -74,7 +74,7 @@ impl Processes {
 
     /// Every living process, sorted by key.
     pub(super) fn read(&mut self, system: &mut System, at: &Moment, gaps: &mut Vec<Gap>) -> Vec<ProcessReading> {
-        self.refresh(system, at.mono_ms);
+        let all_images = self.refresh(system, at.mono_ms);
         self.looks.begin();
         let mut before = std::mem::take(&mut self.known);
         let mut denied = [(Section::ProcessCpu, 0), (Section::ProcessMemory, 0), (Section::ProcessDisk, 0)];
@@ -82,7 +82,10 @@ impl Processes {
         for (pid, process) in system.processes().iter().filter(|(pid, _)| Looks::is_process(**pid)) {
             let seen = self.looks.look(*pid, process);
             let known = before.remove(pid).filter(|known| known.started == seen.started);
-            let known = self.recognise(*pid, process, &seen, known);
+            let mut known = self.recognise(*pid, process, &seen, known);
+            if all_images {
+                known.look_at_executable();
+            }
             for (count, is_denied) in
                 denied.iter_mut().zip([seen.cpu.is_none(), seen.memory.is_none(), seen.io.is_none()])
             {
@@ -98,7 +101,8 @@ impl Processes {
         processes
     }
 
-    fn refresh(&mut self, system: &mut System, mono_ms: i64) {
+    /// Says whether the images of all processes were read again.
+    fn refresh(&mut self, system: &mut System, mono_ms: i64) -> bool {
         let all_images = self.images_ms.is_none_or(|last| !(last..last + IMAGES_MS).contains(&mono_ms));
         let images = if all_images {
             self.images_ms = Some(mono_ms);
@@ -120,6 +124,7 @@ impl Processes {
             // One that has ended since was taken off the list by the refresh of all.
             system.refresh_processes_specifics(ProcessesToUpdate::Some(&young), true, images);
         }
+        all_images
     }
 
     /// The process as it is now, from what was known of it.
@@ -174,6 +179,22 @@ impl Processes {
             length: process.cmd().iter().map(|argument| argument.len() as u64 + 1).sum(),
         });
         Arc::new(Image { name: name.to_owned(), program, executable, command, unit: None, container: None })
+    }
+}
+
+impl Known {
+    /// Notes that the file it runs was replaced or removed, or that it is as it was.
+    fn look_at_executable(&mut self) {
+        let Some(known) = &self.image.executable else { return };
+        let now = executable(Path::new(&known.path));
+        let differs = |known: Option<u64>, now: Option<u64>| known.zip(now).is_some_and(|(known, now)| known != now);
+        let deleted = now.deleted
+            || differs(known.inode, now.inode)
+            || differs(known.modified_ms.map(i64::cast_unsigned), now.modified_ms.map(i64::cast_unsigned));
+        if deleted != known.deleted {
+            let executable = Some(Executable { deleted, ..known.clone() });
+            self.image = Arc::new(Image { executable, ..Image::clone(&self.image) });
+        }
     }
 }
 
@@ -278,6 +299,36 @@ mod tests {
             assert_eq!(arguments.iter().map(String::len).collect::<Vec<_>>(), lengths);
             assert_eq!(was_cut, cut, "{lengths:?}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn an_executable_that_is_replaced_under_its_process_is_noticed_within_a_minute() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("waits");
+        std::fs::copy("/bin/sleep", &path).expect("copied");
+        let mut child = std::process::Command::new(&path).arg("60").spawn().expect("it starts");
+        let mut system = System::new().expect("sysinfo works here");
+        let mut processes = Processes::new(CommandLine::Redacted, System::boot_time().expect("known"));
+        let mut look = |mono_ms| {
+            let at = Moment { ts_ms: 0, mono_ms, suspended_ms: 0, boot: watchkeeper_core::BootId::default() };
+            let all = processes.read(&mut system, &at, &mut Vec::new());
+            let process = all.into_iter().find(|process| process.key.pid == child.id()).expect("it is there");
+            process
+                .image
+                .executable
+                .as_ref()
+                .filter(|executable| Path::new(&executable.path) == path)
+                .map(|e| e.deleted)
+        };
+        // Between fork and exec it still runs this test.
+        while look(0).is_none() {}
+        std::fs::copy("/bin/true", folder.path().join("new")).expect("copied");
+        std::fs::rename(folder.path().join("new"), &path).expect("renamed");
+        let seen = [look(IMAGES_MS - 1), look(IMAGES_MS)];
+        child.kill().expect("ended");
+        child.wait().expect("waited for");
+        assert_eq!(seen, [Some(false), Some(true)]);
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! Handles to the gate are kept for as many processes as the limit of open files allows; they also tell that a pid was
 //! taken by another process. `exec` is noticed by the name, by the flag of a fork without exec, by the layout of the
 //! address space (randomised by every exec, shown only where the kernel permits it) and by the user id; the image is
-//! then read again and replaced only if it differs. What stays unseen: a second exec to a program of the same name by a
+//! then read again and replaced only if it differs. That an executable was replaced or removed while its process runs on
+//! is noticed with the slow rotation, within a minute; whoever may not read the link never learns it. What stays unseen: a second exec to a program of the same name by a
 //! process of another user, for an unprivileged watch on a kernel that hides layouts.
 
 mod cgroup;

@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, Stat};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, ResolveFlags, Stat, StatxFlags};
 
 /// Longest path below the folder of all processes: ten digits, a slash, the longest file name, the final zero.
 const PATH_BYTES: usize = 32;
@@ -108,6 +108,24 @@ impl Folder {
         Ok(rustix::fs::statat(&self.fd, name, AtFlags::empty())?)
     }
 
+    /// Which file an entry is: inode, and time of modification in milliseconds UTC. Links are followed.
+    pub(super) fn version(&self, name: &CStr) -> io::Result<(u64, i64)> {
+        let stat = self.stat(name)?;
+        Ok((stat.st_ino, milliseconds(stat.st_mtime, stat.st_mtime_nsec as i64)))
+    }
+
+    /// Which file stands at a path, as the process sees it: it may live in another root. Whatever would have to be asked
+    /// of a disk or a server is an error, and so is everything on kernels before 5.12.
+    pub(super) fn version_below_root(&self, path: &str) -> io::Result<(u64, i64)> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(&self.fd, c"root", flags | OFlags::DIRECTORY, Mode::empty())?;
+        let path = path.trim_start_matches('/');
+        let file = rustix::fs::openat2(root, path, flags, Mode::empty(), ResolveFlags::CACHED)?;
+        let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+        let stat = rustix::fs::statx(file, c"", flags, StatxFlags::INO | StatxFlags::MTIME)?;
+        Ok((stat.stx_ino, milliseconds(stat.stx_mtime.tv_sec, i64::from(stat.stx_mtime.tv_nsec))))
+    }
+
     /// Where a link points.
     pub(super) fn link(&self, name: &CStr) -> io::Result<Vec<u8>> {
         Ok(rustix::fs::readlinkat(&self.fd, name, Vec::new())?.into_bytes())
@@ -125,6 +143,10 @@ impl Folder {
         }
         Ok(count)
     }
+}
+
+fn milliseconds(seconds: i64, nanoseconds: i64) -> i64 {
+    seconds.saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000)
 }
 
 /// Reads from the beginning of a file that is held open.

@@ -75,18 +75,40 @@ fn arguments(text: &str) -> Vec<&str> {
 }
 
 fn executable(folder: &Folder, target: &[u8]) -> Executable {
-    let (path, deleted) = match target.strip_suffix(b" (deleted)") {
-        Some(path) => (path, true),
-        None => (target, false),
-    };
-    let stat = folder.stat(c"exe").ok();
-    Executable {
-        path: String::from_utf8_lossy(path).into_owned(),
-        inode: stat.map(|stat| stat.st_ino),
-        modified_ms: stat
-            .map(|stat| stat.st_mtime.saturating_mul(1_000).saturating_add(stat.st_mtime_nsec as i64 / 1_000_000)),
-        deleted,
+    let (path, deleted) = linked(target);
+    let (inode, modified_ms) = folder.version(c"exe").ok().unzip();
+    Executable { path: String::from_utf8_lossy(path).into_owned(), inode, modified_ms, deleted }
+}
+
+/// Whether the file that a process runs was replaced or removed since: the kernel says that it has no name any more, or
+/// another file stands at its path. `None` where the kernel does not show the link.
+pub(super) fn is_replaced(folder: &Folder, executable: &Executable) -> Option<bool> {
+    let target = folder.link(c"exe").ok()?;
+    let (path, deleted) = linked(&target);
+    if deleted || is_in_memory(path) {
+        return Some(deleted);
     }
+    Some(match folder.version_below_root(&executable.path) {
+        Ok((inode, modified_ms)) => {
+            executable.inode.is_some_and(|known| known != inode)
+                || executable.modified_ms.is_some_and(|known| known != modified_ms)
+        }
+        // It was given another name. What cannot be told without waiting for a disk or a server is as it was.
+        Err(_) => String::from_utf8_lossy(path) != executable.path,
+    })
+}
+
+/// The path behind a link to an executable, and whether it has lost its name.
+fn linked(target: &[u8]) -> (&[u8], bool) {
+    match target.strip_suffix(b" (deleted)") {
+        Some(path) => (path, !is_in_memory(path)),
+        None => (target, false),
+    }
+}
+
+/// A file that lives in memory only never had a name to lose.
+fn is_in_memory(path: &[u8]) -> bool {
+    path.starts_with(b"/memfd:")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::io::Errno;
-use watchkeeper_core::process::{Image, ProcessState};
+use watchkeeper_core::process::{Executable, Image, ProcessState};
 use watchkeeper_core::reading::{Looked, ProcessFaults, ProcessIo, ProcessMemory, ProcessReading};
 use watchkeeper_core::{Moment, ProcessKey};
 
@@ -39,6 +39,8 @@ pub(super) struct Tracked {
     pub(super) exec: ExecMarks,
     /// Monotonic time at which it is read although nothing moved.
     pub(super) due_mono_ms: i64,
+    /// Monotonic time from which its executable is looked at again.
+    pub(super) executable_due_mono_ms: i64,
     pub(super) alive: bool,
     pub(super) denied: Denied,
 }
@@ -182,6 +184,7 @@ impl<'a> Sweep<'a> {
             meter: Meter::new(1_000_000 / self.options.ticks_per_second.max(1)),
             exec: ExecMarks { name: [0; 16], forked: false, layout: Layout::default(), owner: None },
             due_mono_ms: 0,
+            executable_due_mono_ms: 0,
             alive: true,
             denied: Denied::default(),
         };
@@ -223,15 +226,20 @@ impl<'a> Sweep<'a> {
         let kernel_thread = stat.flags & KERNEL_THREAD != 0;
         // A process that has ended gave up its address space; what it ran is what it was seen with.
         let ended = matches!(state, ProcessState::Zombie | ProcessState::Dead);
+        let rest_mono_ms = mono_ms.saturating_add(ROTATION_MS + i64::from(rotation_spread(tracked.reading.key.pid)));
         if is_new || (exec != tracked.exec && !ended) {
             self.read_image(folder, tracked, stat.name, kernel_thread);
             tracked.exec = exec;
+            tracked.executable_due_mono_ms = rest_mono_ms;
+        } else if mono_ms >= tracked.executable_due_mono_ms && !ended {
+            look_at_executable(folder, tracked);
+            tracked.executable_due_mono_ms = rest_mono_ms;
         }
         self.read_memory(folder, tracked, mono_ms, virtual_bytes);
         self.read_io(folder, tracked, mono_ms);
         self.read_descriptors(folder, tracked, mono_ms);
         tracked.sched = sched;
-        tracked.due_mono_ms = mono_ms.saturating_add(ROTATION_MS + i64::from(rotation_spread(tracked.reading.key.pid)));
+        tracked.due_mono_ms = rest_mono_ms;
         Ok(true)
     }
 
@@ -274,6 +282,15 @@ impl<'a> Sweep<'a> {
             Some(count) => Looked::at(mono_ms, count),
             None => Looked::unreadable(mono_ms),
         };
+    }
+}
+
+/// Notes that the executable of a process was replaced while it runs on, or that it is as it was.
+fn look_at_executable(folder: &Folder, tracked: &mut Tracked) {
+    let Some(executable) = &tracked.reading.image.executable else { return };
+    if let Some(is_replaced) = image::is_replaced(folder, executable).filter(|now| *now != executable.deleted) {
+        let executable = Some(Executable { deleted: is_replaced, ..executable.clone() });
+        tracked.reading.image = Arc::new(Image { executable, ..Image::clone(&tracked.reading.image) });
     }
 }
 

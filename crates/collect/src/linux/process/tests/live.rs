@@ -1,6 +1,7 @@
 //! Against the real kernel.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -242,5 +243,56 @@ fn without_privilege_what_is_missing_is_said_with_the_remedy() {
         assert_eq!(gap.reason, GapReason::Permission);
         let remedy = gap.remedy.as_deref().unwrap_or_default();
         assert!(remedy.contains("setcap cap_sys_ptrace,cap_dac_read_search=ep /"), "{remedy}");
+    }
+}
+
+/// A copy of a small program that waits, in a folder of its own.
+fn waiting_copy() -> (tempfile::TempDir, PathBuf, Guarded) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("waits");
+    fs::copy("/bin/sleep", &path).expect("copied");
+    let child = Command::new(&path).arg("60").spawn().expect("it starts");
+    (folder, path, Guarded(child))
+}
+
+/// Whether a process runs a file that was replaced, in a look so much later.
+fn is_replaced(reader: &mut ProcessReader, pid: u32, mono_ms: i64) -> bool {
+    let readings = reader.read(&at(mono_ms), &mut Vec::new()).expect("the list can be read");
+    let process = readings.iter().find(|process| process.key.pid == pid).expect("it is there");
+    process.image.executable.as_ref().expect("it is ours").deleted
+}
+
+#[test]
+fn an_executable_that_is_replaced_or_removed_under_its_process_is_noticed_within_a_minute() {
+    let replace = |path: &Path| {
+        fs::copy("/bin/true", path.with_extension("new")).expect("copied");
+        fs::rename(path.with_extension("new"), path).expect("renamed");
+    };
+    let keep_and_replace = |path: &Path| {
+        fs::rename(path, path.with_extension("old")).expect("renamed");
+        fs::copy("/bin/true", path).expect("copied");
+    };
+    let left_alone: fn(&Path) = |_| {};
+    let cases = [
+        ("left alone", left_alone, false),
+        ("removed", |path| fs::remove_file(path).expect("removed"), true),
+        ("renamed", |path| fs::rename(path, path.with_extension("old")).expect("renamed"), true),
+        ("replaced", replace, true),
+        ("kept under another name and replaced", keep_and_replace, true),
+    ];
+    for (name, change, expected) in cases {
+        let (_folder, path, child) = waiting_copy();
+        let pid = child.0.id();
+        // It may still be on its way from fork to exec.
+        read_until(&mut open(), pid, |process| process.image.name == "waits");
+        let mut reader = reader(Path::new("/proc"), 0);
+        assert!(!is_replaced(&mut reader, pid, 1_000), "{name}");
+        change(&path);
+        assert!(!is_replaced(&mut reader, pid, 2_000), "{name}: not looked at yet");
+        assert_eq!(is_replaced(&mut reader, pid, 62_000), expected, "{name}");
+        if name == "renamed" {
+            fs::rename(path.with_extension("old"), &path).expect("renamed");
+            assert!(!is_replaced(&mut reader, pid, 122_000), "it is back");
+        }
     }
 }

@@ -57,3 +57,23 @@ fn kernel_threads_have_no_memory_and_no_descriptors() {
     assert_eq!(thread.memory.value, Some(ProcessMemory { resident_bytes: 0, virtual_bytes: 0 }));
     assert_eq!(thread.descriptors.value, Some(0));
 }
+
+#[test]
+fn another_file_at_the_path_is_a_replaced_executable_although_the_link_keeps_its_name() {
+    let tree = Tree::new();
+    tree.write(42, &Fake::default());
+    let program = tree.path(42).join("app");
+    tree.put(42, "app", "the first");
+    std::os::unix::fs::symlink(&program, tree.path(42).join("exe")).expect("linked");
+    std::os::unix::fs::symlink("/", tree.path(42).join("root")).expect("linked");
+    let mut reader = tree.reader(9);
+    let deleted = |reader: &mut ProcessReader, mono_ms| {
+        one(reader, mono_ms).image.executable.as_ref().map(|executable| executable.deleted)
+    };
+    assert_eq!(deleted(&mut reader, 60_000), Some(false));
+    assert_eq!(deleted(&mut reader, 120_000), Some(false));
+    tree.put(42, "app.new", "the second");
+    fs::rename(tree.path(42).join("app.new"), &program).expect("renamed");
+    assert_eq!(deleted(&mut reader, 121_000), Some(false), "not yet");
+    assert_eq!(deleted(&mut reader, 180_000), Some(true));
+}
