@@ -16,6 +16,7 @@ pub(crate) mod query;
 mod rows;
 mod shared;
 mod silence;
+mod waiting;
 mod write;
 
 pub use acknowledge::Acknowledged;

@@ -39,7 +39,7 @@ use watchkeeper_store::{SqliteLedger, Store};
 
 use crate::config::ConfigError;
 use crate::control::{Answer, Request, Server};
-use crate::health::{Health, RecordingReport, locked};
+use crate::health::{Health, Lasting, RecordingReport, locked};
 use crate::mailbox::Mailbox;
 use crate::paths::control_socket;
 use crate::settings::Settings;
@@ -129,10 +129,12 @@ pub fn watch(
     let settings = Arc::new(settings);
     let mut sinks = Sinks::default();
     sinks.take_on(&settings)?;
+    let health = Arc::new(Health::default());
+    *locked(&health.channels) = delivery.health();
     let app = Arc::new(App {
         runtime: runtime.handle().clone(),
         wake,
-        health: Arc::new(Health::default()),
+        health,
         signal: Arc::new(Signal::default()),
         analyst: Arc::new(Mailbox::default()),
         recorder: Arc::new(Mailbox::default()),
@@ -209,7 +211,7 @@ impl App {
             health: Arc::clone(&self.health),
             tape: tape.unwrap_or_default(),
         };
-        let reader = Reader {
+        let mut reader = Reader {
             interval: settings.config.collect.interval.duration(),
             collector,
             signal: Arc::clone(&self.signal),
@@ -217,8 +219,9 @@ impl App {
             analyst: Arc::clone(&self.analyst),
             sinks: locked(&self.current).sinks.outlets(),
             health: Arc::clone(&self.health),
+            lasting: Lasting::default(),
         };
-        reader.hand_on(derive(None, &first));
+        reader.hand_on(derive(None, &first), Duration::ZERO);
         let (recorder_mail, analyst_mail) = (Arc::clone(&self.recorder), Arc::clone(&self.analyst));
         let health = Arc::clone(&self.health);
         Ok(Stages {
@@ -278,6 +281,7 @@ impl App {
         }
         let former = std::mem::replace(&mut current.delivery, delivery);
         current.delivery.succeed(former);
+        *locked(&self.health.channels) = current.delivery.health();
         if let Err(error) = current.sinks.take_on(&settings) {
             tracing::error!("{error:#}");
         }

@@ -1,13 +1,16 @@
 //! How the running watch is: written by its stages, read by `status`.
 
+mod lasting;
 mod troubles;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use watchkeeper_core::Gap;
+use watchkeeper_notify::ChannelHealth;
 
+pub use lasting::Lasting;
 pub use troubles::troubles;
 
 /// What `status` says first, and its exit code.
@@ -281,6 +284,10 @@ pub struct Health {
     pub recorder: Mutex<RecorderHealth>,
     /// The analyst's.
     pub analyst: Mutex<AnalystHealth>,
+    /// The channels', which their workers write.
+    pub channels: Mutex<BTreeMap<String, Arc<Mutex<ChannelHealth>>>>,
+    /// Since when the oldest message waits that should have been sent, milliseconds UTC.
+    pub waiting_since_ms: Mutex<Option<i64>>,
 }
 
 /// Locks, also after a panic elsewhere: health is plain data that is valid at any moment.

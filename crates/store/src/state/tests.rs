@@ -8,6 +8,7 @@ mod model;
 mod pruning;
 mod reading;
 mod silencing;
+mod waiting;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const PENDING_COMMIT: Duration = Duration::from_secs(9);
 /// How long history may take to add to the evidence of all incidents of a tick.
 const ENRICH_DEADLINE: Duration = Duration::from_millis(20);
+/// How often it is asked for how long messages have waited.
+const ASK_OUTBOX: Duration = Duration::from_secs(5);
 /// How often old incidents and messages are removed.
 const PRUNE: Duration = Duration::from_hours(1);
 
@@ -67,6 +69,7 @@ impl Analyst {
     pub fn run(mut self, mailbox: &Mailbox<Command>) {
         let mut waiting = Waiting::default();
         let mut pruned = Instant::now();
+        let mut asked: Option<Instant> = None;
         loop {
             match mailbox.take(PATIENCE) {
                 Some(Mail::Tick(snapshot, _)) => {
@@ -95,6 +98,10 @@ impl Analyst {
                 }
             }
             self.try_again();
+            if asked.is_none_or(|asked| asked.elapsed() >= ASK_OUTBOX) {
+                asked = Some(Instant::now());
+                self.ask_outbox();
+            }
             self.note(mailbox.dropped_total());
         }
         if !waiting.is_empty() {
@@ -194,6 +201,14 @@ impl Analyst {
         }
     }
 
+    /// Notes for how long messages have waited; what cannot be read now is as it was.
+    fn ask_outbox(&mut self) {
+        match self.ledger.waiting_since(watchkeeper_collect::wall_clock_ms()) {
+            Ok(since_ms) => *locked(&self.health.waiting_since_ms) = since_ms,
+            Err(error) => tracing::debug!("it is not known for how long messages have waited: {error}"),
+        }
+    }
+
     /// Says a new error once.
     fn note_error(&self, error: Option<LedgerError>) {
         let error = error.map(|error| error.to_string());
@@ -213,6 +228,7 @@ impl Analyst {
         health.recovering = counts.recovering as u64;
         health.dropped = dropped;
         health.lost = self.queue.lost();
+        health.memory_only = self.ledger.held_because();
         health.incidents = self.analyzer.open_incidents().into_iter().map(open_incident).collect();
     }
 }

@@ -52,6 +52,12 @@ impl Delivery {
                 let (mut own, health) = (locked(own), locked(health));
                 own.sent += health.sent;
                 own.last_success_ms = own.last_success_ms.max(health.last_success_ms);
+                // Nobody has tried it with the new settings: what failed is not known to work.
+                if own.attempts == 0 {
+                    own.failing_since_ms = health.failing_since_ms;
+                    own.last_error.clone_from(&health.last_error);
+                    own.last_error_ms = health.last_error_ms;
+                }
             }
         }
     }
@@ -71,6 +77,11 @@ impl Delivery {
                 }
             }
         });
+    }
+
+    /// Where each channel says how it does.
+    pub fn health(&self) -> BTreeMap<String, Arc<Mutex<ChannelHealth>>> {
+        self.health.clone()
     }
 
     /// How each channel does.
@@ -119,6 +130,32 @@ mod tests {
             format!("[smtp.mail]\nserver = \"127.0.0.1:{port}\"\nsecurity = \"plaintext\"\nfrom = \"a@localhost\"\n");
         let file = SourceFile { path: "watchkeeper.toml".into(), text };
         Settings::build(&load(Sources { file: Some(file), ..Sources::default() }).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_channel_that_fails_goes_on_to_fail_after_a_reload_until_it_is_tried() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("state"), &watchkeeper_store::StoreConfig::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let wake = Arc::new(Notify::new());
+        let start = || Delivery::start(runtime.handle(), &settings(9), &store, &wake).unwrap();
+        for (attempts, expected) in [(0, Some(4_711)), (1, None)] {
+            let (former, mut next) = (start(), start());
+            let failing = ChannelHealth {
+                failing_since_ms: Some(4_711),
+                last_error: Some("connection refused".to_owned()),
+                ..ChannelHealth::default()
+            };
+            *locked(&former.health["mail"]) = failing;
+            locked(&next.health["mail"]).attempts = attempts;
+            next.succeed(former);
+            let report = &next.report()["mail"];
+            assert_eq!(report.failing_since_ms, expected, "after {attempts} attempts");
+            assert_eq!(report.last_error.is_some(), expected.is_some());
+            next.stop();
+            next.wait(runtime.handle(), Instant::now());
+        }
+        runtime.shutdown_background();
     }
 
     #[test]

@@ -10,7 +10,7 @@ use watchkeeper_core::{Reading, Snapshot, metric};
 use super::analyst::Command;
 use super::pace::{NewReading, Signal, Woken, next_due};
 use super::sinks::Outlets;
-use crate::health::{Health, ReaderHealth, locked};
+use crate::health::{Health, Lasting, ReaderHealth, locked};
 use crate::mailbox::Mailbox;
 
 /// The reader and where its snapshots go.
@@ -29,6 +29,8 @@ pub struct Reader {
     pub sinks: Arc<Outlets>,
     /// Where it says how it does.
     pub health: Arc<Health>,
+    /// For how long what fails has been failing.
+    pub lasting: Lasting,
 }
 
 impl Reader {
@@ -54,9 +56,10 @@ impl Reader {
                 locked(&self.health.reader).late += skipped;
                 tracing::debug!(skipped, "looks left out: the one before took too long");
             }
+            let late = Instant::now().saturating_duration_since(due) + self.interval.saturating_mul(skipped as u32);
             match self.collector.read() {
                 Ok(reading) => {
-                    self.hand_on(derive(previous.as_ref(), &reading));
+                    self.hand_on(derive(previous.as_ref(), &reading), late);
                     previous = Some(reading);
                 }
                 Err(error) => {
@@ -78,8 +81,11 @@ impl Reader {
         former.tier() != self.collector.tier()
     }
 
-    /// Gives a snapshot to recorder, sinks and analyst.
-    pub fn hand_on(&self, snapshot: Snapshot) {
+    /// Gives a snapshot to recorder, sinks and analyst, with how the watch itself does. `late` is by how much the look came
+    /// after the one that was due: those that were left out count.
+    pub fn hand_on(&mut self, mut snapshot: Snapshot, late: Duration) {
+        let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
+        snapshot.watch = Some(self.lasting.look(&self.health, snapshot.at, late_ms));
         note(&mut locked(&self.health.reader), &snapshot);
         let snapshot = Arc::new(snapshot);
         self.recorder.put(Arc::clone(&snapshot));
@@ -113,6 +119,67 @@ mod tests {
     use watchkeeper_core::snapshot::TickFlags;
     use watchkeeper_core::{BootId, Moment};
 
+    fn reader(collector: impl Collector + 'static, interval: Duration) -> Reader {
+        Reader {
+            collector: Box::new(collector),
+            interval,
+            signal: Arc::default(),
+            recorder: Arc::default(),
+            analyst: Arc::default(),
+            sinks: Arc::default(),
+            health: Arc::default(),
+            lasting: Lasting::default(),
+        }
+    }
+
+    /// Takes its time for the second look.
+    struct Slow(u32, Duration);
+
+    impl Collector for Slow {
+        fn read(&mut self) -> Result<Reading, CollectError> {
+            self.0 += 1;
+            if self.0 == 2 {
+                std::thread::sleep(self.1);
+            }
+            Empty("proc").read()
+        }
+
+        fn tier(&self) -> &'static str {
+            "proc"
+        }
+    }
+
+    #[test]
+    fn a_look_that_comes_too_late_says_by_how_much_those_that_were_left_out_included() {
+        let interval = Duration::from_millis(100);
+        let mut reader = reader(Slow(0, interval * 7 / 2), interval);
+        let (signal, analyst) = (Arc::clone(&reader.signal), Arc::clone(&reader.analyst));
+        let first = reader.collector.read().unwrap();
+        let thread = std::thread::spawn(move || reader.run(first));
+        let look = || {
+            let Some(Mail::Tick(snapshot, _)) = analyst.take(Duration::from_secs(30)) else { panic!("no look") };
+            snapshot.watch.expect("the watch looked").late_ms
+        };
+        look();
+        let late_ms = look();
+        assert!(late_ms >= 300, "three looks were left out, it is {late_ms} ms late");
+        signal.stop();
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn every_snapshot_says_how_the_watch_does() {
+        let mut reader = reader(Empty("proc"), Duration::from_secs(1));
+        locked(&reader.health.recorder).error = Some("no space".to_owned());
+        for (mono_ms, failing_ms) in [(1_000, 0), (3_500, 2_500)] {
+            let at = Moment { ts_ms: mono_ms, mono_ms, suspended_ms: 0, boot: BootId::default() };
+            reader.hand_on(Snapshot::unknown(at, 1_000), Duration::from_millis(70));
+            let Some(Mail::Tick(snapshot, _)) = reader.analyst.take(Duration::ZERO) else { panic!("no tick") };
+            let watch = snapshot.watch.expect("it is filled");
+            assert_eq!((watch.late_ms, watch.log_failing_ms), (70, failing_ms));
+        }
+    }
+
     /// An empty machine.
     struct Empty(&'static str);
 
@@ -143,16 +210,8 @@ mod tests {
     fn after_a_reload_the_next_look_is_a_whole_interval_away_and_another_tier_begins_anew() {
         let interval = Duration::from_millis(200);
         for (tier, is_first) in [("proc", false), ("portable", true)] {
-            let (signal, analyst) = (Arc::new(Signal::default()), Arc::new(Mailbox::default()));
-            let mut reader = Reader {
-                collector: Box::new(Empty("proc")),
-                interval: Duration::from_hours(1),
-                signal: Arc::clone(&signal),
-                recorder: Arc::new(Mailbox::default()),
-                analyst: Arc::clone(&analyst),
-                sinks: Arc::default(),
-                health: Arc::new(Health::default()),
-            };
+            let mut reader = reader(Empty("proc"), Duration::from_hours(1));
+            let (signal, analyst) = (Arc::clone(&reader.signal), Arc::clone(&reader.analyst));
             let health = Arc::clone(&reader.health);
             let first = reader.collector.read().unwrap();
             let thread = std::thread::spawn(move || reader.run(first));
