@@ -10,6 +10,7 @@
 
 mod analyst;
 mod banner;
+mod changes;
 mod console;
 mod delivery;
 mod pace;
@@ -17,6 +18,7 @@ mod people;
 mod queue;
 mod reader;
 mod recorder;
+mod reload;
 mod report;
 mod sinks;
 mod stage;
@@ -37,7 +39,7 @@ use watchkeeper_core::port::LoadedState;
 use watchkeeper_core::{Ledger, Reading, Recorder};
 use watchkeeper_store::{SqliteLedger, Store};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Stamp};
 use crate::control::{Answer, Request, Server};
 use crate::health::{Health, Lasting, RecordingReport, locked};
 use crate::mailbox::Mailbox;
@@ -46,9 +48,10 @@ use crate::settings::Settings;
 use crate::signals::{self, Event, Events};
 
 use analyst::{Analyst, Command};
+use changes::Changes;
 use console::Console;
 use delivery::Delivery;
-use pace::{NewReading, Signal};
+use pace::Signal;
 use queue::Queue;
 use reader::Reader;
 use sinks::Sinks;
@@ -78,6 +81,8 @@ struct App {
     analyst: Arc<Mailbox<Command>>,
     recorder: Arc<Mailbox<()>>,
     current: Mutex<Current>,
+    /// Why the configuration on disk is not the one in force, if it is not.
+    not_taken: Mutex<Option<String>>,
     started_ms: i64,
     started: Instant,
     /// How the recording does, if one is made.
@@ -96,14 +101,28 @@ struct Current {
     tier: &'static str,
 }
 
-/// Watches until it is told to end; what the analyzer is given goes into the `recording`, if that names a file. `reload`
-/// makes the settings anew, when it is told to.
-pub fn watch(
+/// Where settings come from, once more.
+pub struct Source<L, S> {
+    /// Makes them anew.
+    pub load: L,
+    /// What the files that they are made of look like.
+    pub stamp: S,
+    /// What these looked like before they were read for the settings in force.
+    pub read: Stamp,
+}
+
+/// Watches until it is told to end; what the analyzer is given goes into the `recording`, if that names a file. Settings
+/// are made anew from their source when it is told to, and when its files changed.
+pub fn watch<L, S>(
     settings: Settings,
+    source: Source<L, S>,
     state_folder: PathBuf,
     recording: Option<&Path>,
-    reload: impl Fn() -> Result<Settings, ConfigError>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<()>
+where
+    L: Fn() -> Result<Settings, ConfigError>,
+    S: Fn() -> Stamp + Clone + Send + 'static,
+{
     // Signals are caught before anything is written, so that an early Ctrl+C ends as cleanly as a late one.
     let events = Events::catch().context("cannot catch signals")?;
     // Whatever can be refused comes before anything runs; what was made until then goes with its value.
@@ -141,6 +160,7 @@ pub fn watch(
         started_ms: watchkeeper_collect::wall_clock_ms(),
         started: Instant::now(),
         current: Mutex::new(Current { settings: Arc::clone(&settings), delivery, sinks, tier: collector.tier() }),
+        not_taken: Mutex::default(),
         state_folder,
         recording: recording.as_ref().map(Recording::report),
         samples,
@@ -158,8 +178,14 @@ pub fn watch(
         let app = Arc::clone(&app);
         move |request, caller| app.answer(request, caller)
     })?;
-    while events.next() == Some(Event::Reload) {
-        app.reload(&reload);
+    let Source { load, stamp, read } = source;
+    let changes = Arc::new(Mutex::new(Changes::new(read, Instant::now())));
+    changes::watch(&changes, stamp.clone(), events.handle()).context("cannot look for changes of the configuration")?;
+    while let Some(event) = events.next().filter(|event| *event != Event::End) {
+        if event == Event::Reload {
+            locked(&changes).read(stamp(), Instant::now());
+        }
+        app.reload(&load, event);
     }
     tracing::info!("ending: what waits is written down");
     let ended = app.stop(stages);
@@ -251,47 +277,6 @@ impl App {
         // It ends when the analyst has.
         let recording = stages.recording.map_or(Ok(()), |stage| stage.join(until));
         reader.and(analyst).and(recorder).and(sinks).and(recording)
-    }
-
-    /// Takes on new settings as a whole, or keeps the old ones.
-    fn reload(&self, load: &impl Fn() -> Result<Settings, ConfigError>) {
-        match load().map_err(anyhow::Error::from).and_then(|settings| self.take_on(Arc::new(settings))) {
-            Ok(()) => tracing::info!("the configuration was reloaded"),
-            Err(error) => {
-                tracing::error!("the configuration was not reloaded, the old one stays in force:\n{error:#}");
-            }
-        }
-    }
-
-    fn take_on(&self, settings: Arc<Settings>) -> anyhow::Result<()> {
-        let mut current = locked(&self.current);
-        let old = Arc::clone(&current.settings);
-        // Whatever can fail comes first.
-        let (collect, checks) = (&settings.config.collect, &settings.config.check);
-        let reads_anew = old.config.collect != *collect || old.config.check != *checks;
-        let collector = reads_anew.then(|| watchkeeper_collect::open_with_checks(collect, checks)).transpose()?;
-        Sinks::check(&settings)?;
-        let delivery = Delivery::start(&self.runtime, &settings, &self.store, &self.wake)?;
-        for (section, has_changed) in
-            [("store", old.config.store != settings.config.store), ("log", old.config.log != settings.config.log)]
-        {
-            if has_changed {
-                tracing::warn!("changes of [{section}] take effect at the next start");
-            }
-        }
-        let former = std::mem::replace(&mut current.delivery, delivery);
-        current.delivery.succeed(former);
-        *locked(&self.health.channels) = current.delivery.health();
-        if let Err(error) = current.sinks.take_on(&settings) {
-            tracing::error!("{error:#}");
-        }
-        self.analyst.command(Command::Reload(Arc::clone(&settings)));
-        if let Some(collector) = collector {
-            current.tier = collector.tier();
-            self.signal.reload(NewReading { collector, interval: collect.interval.duration() });
-        }
-        current.settings = settings;
-        Ok(())
     }
 
     fn answer(&self, request: Request, caller: &str) -> Answer {

@@ -23,6 +23,7 @@ mod secrets;
 mod shape;
 mod slips;
 mod source_map;
+mod stamp;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -40,11 +41,12 @@ use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
-pub use load::{Loaded, Place, SourceFile, Sources, load};
+pub use load::{Loaded, Place, SourceFile, Sources, load, salvaged};
 pub use manual::manual;
 pub(crate) use nearest::nearest;
 pub use record::RecordConfig;
 pub use rules::{all_rules, effective_rules, rules_as_written};
+pub use stamp::Stamp;
 
 /// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
 /// machine and prints incidents.

@@ -94,6 +94,9 @@ pub struct Report {
     pub control_socket: String,
     /// Configuration file, if one was found.
     pub config_file: Option<String>,
+    /// Why the configuration on disk is not the one in force, if it is not.
+    #[serde(default)]
+    pub config_error: Option<String>,
     /// How the machine is read.
     pub tier: String,
     /// Interval between looks, milliseconds.
@@ -309,6 +312,7 @@ pub fn sample_report() -> Report {
         state_folder: "/state".to_owned(),
         control_socket: "/state/control.sock".to_owned(),
         config_file: None,
+        config_error: None,
         tier: "proc".to_owned(),
         interval_ms: 1_000,
         reader: ReaderHealth {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub rules: Vec<Rule>,
     /// Who is told what.
     pub routes: Routes,
+    /// A number that changes with what the files of the configuration say.
+    pub digest: u64,
     passwords: BTreeMap<String, Secret>,
 }
 
@@ -68,7 +70,8 @@ impl Settings {
         }
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         let file = loaded.file.clone();
-        let settings = Self { config, file, host_name, zone, zone_name, rules, routes, passwords };
+        let digest = loaded.digest();
+        let settings = Self { config, file, host_name, zone, zone_name, rules, routes, digest, passwords };
         problems.extend(sink_problems(&settings.config));
         // Channels belong to their workers; here they are only tried.
         problems.extend(settings.config.smtp.keys().filter_map(|name| {

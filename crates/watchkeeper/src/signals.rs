@@ -23,6 +23,8 @@ pub enum Event {
     End,
     /// Take on the configuration anew. Never on Windows.
     Reload,
+    /// The files of the configuration changed.
+    Changed,
 }
 
 /// Who catches signals: what a second one does while the first one is obeyed is not the same.
@@ -42,7 +44,7 @@ pub struct Events {
     handle: Handle,
 }
 
-/// Ends the wait for events from inside.
+/// Ends the wait for events from inside, or tells one.
 #[derive(Clone, Debug)]
 pub struct Handle(Sender<Option<Event>>);
 
@@ -80,6 +82,11 @@ impl Handle {
     /// Ends the wait.
     pub fn close(&self) {
         let _ = self.0.send(None);
+    }
+
+    /// Tells that the files of the configuration changed; `false` if nobody listens any more.
+    pub fn changed(&self) -> bool {
+        self.0.send(Some(Event::Changed)).is_ok()
     }
 }
 
@@ -153,7 +160,15 @@ pub mod tests {
         for event in [Event::Reload, Event::End] {
             events.handle.0.send(Some(event)).unwrap();
         }
+        assert!(events.handle().changed());
         events.handle().close();
-        assert_eq!([events.next(), events.next(), events.next()], [Some(Event::Reload), Some(Event::End), None]);
+        let next = || events.next();
+        assert_eq!(
+            [next(), next(), next(), next()],
+            [Some(Event::Reload), Some(Event::End), Some(Event::Changed), None]
+        );
+        let handle = events.handle();
+        drop(events);
+        assert!(!handle.changed(), "nobody listens");
     }
 }

@@ -46,6 +46,7 @@ impl App {
             state_folder: self.state_folder.display().to_string(),
             control_socket: control_socket(&self.state_folder).display().to_string(),
             config_file: settings.file.as_ref().map(|file| file.display().to_string()),
+            config_error: locked(&self.not_taken).clone(),
             tier: tier.to_owned(),
             interval_ms: settings.config.collect.interval.ms(),
             reader: locked(&self.health.reader).clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::{DONE, Global};
+use crate::config::Stamp;
 use crate::settings::Settings;
 use crate::{app, logging, paths};
 
@@ -24,11 +25,15 @@ Examples:
 
 /// Watches until it is told to end.
 pub fn run(global: &Global, args: &RunArgs) -> anyhow::Result<u8> {
+    let config = global.config.clone();
+    let stamp = move || Stamp::now(config.as_deref());
+    // Whatever changes from here on is seen, also while the watch starts.
+    let read = stamp();
     let loaded = global.load()?;
     logging::start(&loaded.config.log);
     let settings = Settings::build(&loaded)?;
     let state_folder = paths::state_folder(&settings.config.store)?;
-    let again = || global.load().and_then(|loaded| Settings::build(&loaded));
-    app::watch(settings, state_folder, args.recording.as_deref(), again)?;
+    let load = || global.load().and_then(|loaded| Settings::build(&loaded));
+    app::watch(settings, app::Source { load, stamp, read }, state_folder, args.recording.as_deref())?;
     Ok(DONE)
 }

@@ -14,7 +14,7 @@ use watchkeeper_store::Reader;
 
 use crate::app::gap_lines;
 use crate::cli::Global;
-use crate::config::Loaded;
+use crate::config::{self, ConfigError, Loaded, Sources};
 use crate::control::{self, Answer, Request};
 use crate::health::{Level, Report};
 use crate::paths;
@@ -39,6 +39,9 @@ pub fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<u8> {
     let loaded = match global.load() {
         Ok(loaded) => loaded,
         Err(error) => {
+            if let Some(answered) = despite(&error, global, args)? {
+                return Ok(answered);
+            }
             // 2 would say that the watch is in a critical state; with this configuration nobody can know.
             error.print();
             return Ok(Level::Unknown.exit_code());
@@ -50,19 +53,37 @@ pub fn status(global: &Global, args: &StatusArgs) -> anyhow::Result<u8> {
     })
 }
 
+/// What the watch says that goes on with its old configuration while that on disk is wrong; `None` if none is found.
+fn despite(error: &ConfigError, global: &Global, args: &StatusArgs) -> anyhow::Result<Option<u8>> {
+    // A file that is gone says nothing; the environment may.
+    let config = config::salvaged(global.sources().unwrap_or_else(|_| Sources::from_environment()));
+    let Ok(state_folder) = paths::state_folder(&config.store) else { return Ok(None) };
+    let Ok(Some(Answer::Status(report))) = control::ask(&paths::control_socket(&state_folder), &Request::Status) else {
+        return Ok(None);
+    };
+    if report.config_error.is_none() {
+        super::warn(&format!("the configuration on disk cannot be used: {}", error.summary()));
+    }
+    show(&report, &state_folder, &config.host.zone().unwrap_or(TimeZone::UTC), args)?;
+    Ok(Some(report.level().exit_code()))
+}
+
+/// Prints what a watch says.
+fn show(report: &Report, state_folder: &Path, zone: &TimeZone, args: &StatusArgs) -> anyhow::Result<()> {
+    if args.json {
+        super::print_json(&with_level(report)?)
+    } else {
+        super::print(&(running(report, zone) + &top_processes(state_folder, report.now_ms)))
+    }
+}
+
 fn answer(loaded: &Loaded, args: &StatusArgs) -> anyhow::Result<u8> {
     let state_folder = paths::state_folder(&loaded.config.store)?;
     let zone = loaded.time_zone().unwrap_or(TimeZone::UTC);
     let socket = paths::control_socket(&state_folder);
     match control::ask(&socket, &Request::Status)? {
         Some(Answer::Status(report)) => {
-            if args.json {
-                super::print_json(&with_level(&report)?)?;
-            } else {
-                let mut text = running(&report, &zone);
-                text.push_str(&top_processes(&state_folder, report.now_ms));
-                super::print(&text)?;
-            }
+            show(&report, &state_folder, &zone, args)?;
             Ok(report.level().exit_code())
         }
         Some(Answer::Error(error)) => anyhow::bail!("{error}"),

@@ -83,6 +83,19 @@ pub fn assemble<'i>(map: &'i SourceMap, shape: &Shape) -> Assembled<'i> {
     Assembled { root: Spanned::new(0..0, DeValue::Table(table)), is_whole, diagnostics, begins }
 }
 
+/// What can be made out of the main file and the variables, whatever is wrong with them.
+pub fn salvage<'i>(map: &'i SourceMap, shape: &Shape) -> Node<'i> {
+    let mut table = DeTable::new();
+    for source in map.sources() {
+        match source.origin {
+            Origin::File(_) => table = DeTable::parse_recoverable(&source.text).0.into_inner(),
+            Origin::RuleFile(_) => {}
+            Origin::Variable(_) | Origin::Flag(_) => drop(environment::apply(&mut table, source, shape)),
+        }
+    }
+    Spanned::new(0..0, DeValue::Table(table))
+}
+
 const RULE: &str = "rule";
 
 /// Puts the rules of a file behind those that are there; says at which position they begin.

@@ -124,6 +124,17 @@ impl ConfigError {
         Self { reports, more }
     }
 
+    /// The first mistake and its place in one line, and how many more there are.
+    pub fn summary(&self) -> String {
+        let Some(first) = self.reports.first() else { return String::new() };
+        let place = first.place.as_ref().map_or(String::new(), |place| format!(" ({})", place.position()));
+        let more = match self.reports.len() - 1 + self.more {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        format!("{}{place}{more}", first.message)
+    }
+
     /// The whole report, with colours if asked for.
     pub fn text(&self, colour: bool) -> String {
         let paint = if colour { Paint::ON } else { Paint::OFF };

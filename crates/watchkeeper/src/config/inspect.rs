@@ -211,9 +211,7 @@ impl Inspector<'_> {
         match places.as_slice() {
             [place] => Some(format!("there is `{place}`; is it in the right section?")),
             [one, other] => Some(format!("there are `{one}` and `{other}`; is it in the right section?")),
-            [one, two, three] => {
-                Some(format!("there are `{one}`, `{two}` and `{three}`; is it in the right section?"))
-            }
+            [one, two, three] => Some(format!("there are `{one}`, `{two}` and `{three}`; is it in the right section?")),
             _ => None,
         }
     }

@@ -12,7 +12,7 @@ use toml::de::DeValue;
 use watchkeeper_analyze::Rule;
 use watchkeeper_core::{Problem, Secret, SecretSource};
 
-use super::assemble::{Assembled, assemble};
+use super::assemble::{Assembled, assemble, salvage};
 use super::diagnostic::{ConfigError, Diagnostic};
 use super::rule_files::{self, RuleFiles};
 use super::shape::Shape;
@@ -85,6 +85,11 @@ impl Sources {
         let variable: Variable = |name| std::env::var_os(name);
         Ok(Self { file, rules, environment: environment::of_this_process(), overrides, variable })
     }
+
+    /// The environment of this process alone, without any file.
+    pub fn from_environment() -> Self {
+        Self { environment: environment::of_this_process(), ..Self::default() }
+    }
 }
 
 /// A configuration that can be used.
@@ -140,6 +145,18 @@ pub fn load(sources: Sources) -> Result<Loaded, ConfigError> {
             Err(ConfigError::render(in_files.collect(), &map, shape))
         }
     }
+}
+
+/// What can be made out of a configuration that cannot be used, for whoever only wants to ask the watch that goes on
+/// without it. Nothing of it is checked.
+pub fn salvaged(sources: Sources) -> Config {
+    let shape = &*SHAPE;
+    let mut map = SourceMap::default();
+    if let Some(file) = sources.file {
+        map.add(Origin::File(file.path.display().to_string()), Vec::new(), file.text);
+    }
+    environment::collect(&sources.environment, shape, &mut map);
+    read::<Config>(salvage(&map, shape), shape).value.unwrap_or_default()
 }
 
 impl Loaded {

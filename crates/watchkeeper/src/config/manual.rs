@@ -48,6 +48,11 @@ file that cannot be read is an error. A file has at most 1 MiB, 500 files at mos
 `watchkeeper config path` says which files these are. Run as root, Watchkeeper refuses a file that others can write or whose
 folders they can change, and says which command mends it.
 
+A running watch looks at these files every second. What changed, was added or taken away is taken on two to three seconds
+after the last change, or at once on SIGHUP; a secret that changed in a file of its own is taken on with SIGHUP. A
+configuration with a mistake is never taken: the old one stays in force, and `watchkeeper status` warns until the files are
+right again.
+
 Every key can also be set in the environment: `WATCHKEEPER_SECTION__KEY`, in capitals, with `_` for `-` and two underscores
 between the parts. `WATCHKEEPER_COLLECT__INTERVAL=5s` is `[collect] interval = "5s"`, and
 `WATCHKEEPER_SMTP__MAIL__SERVER=smtp.example.com:587` sets the server of `[smtp.mail]`. The value is read as TOML, and if

@@ -53,7 +53,7 @@ impl Source {
 
     /// The line, from 1, of an offset in this text.
     pub fn line(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|b| **b == b'\n').count() + 1
+        self.text.as_bytes()[..offset.min(self.text.len())].split(|b| *b == b'\n').count()
     }
 }
 

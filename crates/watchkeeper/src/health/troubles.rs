@@ -22,6 +22,11 @@ pub fn troubles(report: &Report) -> Vec<Trouble> {
             say(Level::Critical, format!("{what}: {error}"));
         }
     }
+    if let Some(error) = &report.config_error {
+        let text =
+            format!("the configuration on disk is not the one in force: {error}; `watchkeeper config check` shows all");
+        say(Level::Warning, text);
+    }
     // Where nothing else is logged, the files are the log.
     let level = if report.recorder.is_off { Level::Critical } else { Level::Warning };
     for sink in &report.sinks {
@@ -193,6 +198,14 @@ mod tests {
             assert_eq!(found, expected.map(|text| format!("{level}: {text}")));
         }
         assert_eq!(said(|report| report.recorder.is_off = true), [""; 0], "nobody wants a log");
+    }
+
+    #[test]
+    fn a_configuration_that_was_not_taken_is_a_warning() {
+        let found = said(|report| report.config_error = Some("no `[` (/a.toml:3:1), and 2 more".to_owned()));
+        let expected = "warning: the configuration on disk is not the one in force: no `[` (/a.toml:3:1), and 2 more; \
+                        `watchkeeper config check` shows all";
+        assert_eq!(found, [expected]);
     }
 
     #[test]

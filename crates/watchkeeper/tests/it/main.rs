@@ -21,6 +21,7 @@ mod program;
 mod record;
 #[cfg(target_os = "linux")]
 mod refusals;
+mod reload;
 #[cfg(target_os = "linux")]
 mod replay;
 #[cfg(target_os = "linux")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::rule_files::RuleFiles;
 use crate::config::tests::golden;
-use crate::config::{Loaded, Place, SourceFile, Sources, effective_document, load, rules_as_written};
+use crate::config::{Loaded, Place, SourceFile, Sources, effective_document, load, rules_as_written, salvaged};
 
 /// The main file and files of rules, by name and text.
 fn sources(main: Option<&str>, files: &[(&str, &str)]) -> Sources {
@@ -123,4 +123,30 @@ fn there_is_a_limit_to_how_many_rules_there_are() {
     let file: String = (0..=1_000).map(|number| rule(&format!("r{number}"))).collect();
     let error = error_of(None, &[("rules.d/a.toml", &file)]);
     assert!(error.starts_with("error: there are more than 1000 rules\n    --> rules.d/a.toml:3001:1\n"), "{error}");
+}
+
+#[test]
+fn what_can_be_read_of_a_broken_configuration_is_enough_to_ask_the_watch() {
+    let store = "[store]\npath = \"/state\"\n";
+    for (name, text) in [
+        ("sound", store.to_owned()),
+        ("an unknown key", format!("{store}speed = 5\n")),
+        ("a broken line behind it", format!("{store}[collect]\ninterval = 5s\n")),
+        ("a broken line before it", format!("[collect]\ninterval = 5s\n{store}")),
+        ("a text that is not closed behind it", format!("{store}[host]\nname = \"db1\n")),
+        ("a wrong rule", format!("{store}[[rule]]\nid = 5\n")),
+    ] {
+        let config = salvaged(sources(Some(&text), &[("rules.d/a.toml", "nonsense")]));
+        assert_eq!(config.store.path, Some(PathBuf::from("/state")), "{name}");
+    }
+    let mut from_environment = sources(Some("nonsense"), &[]);
+    from_environment.environment = vec![("WATCHKEEPER_STORE__PATH".into(), "/elsewhere".into())];
+    assert_eq!(salvaged(from_environment).store.path, Some(PathBuf::from("/elsewhere")));
+}
+
+#[test]
+fn a_configuration_error_has_a_summary_in_one_line() {
+    let error = |main: &str| load(sources(Some(main), &[("rules.d/a.toml", "x = 1\n")])).unwrap_err().summary();
+    assert_eq!(error(""), "unknown key `x` (rules.d/a.toml:1:1)");
+    assert_eq!(error("[collect]\nintervall = 1\n"), "unknown key `intervall` (watchkeeper.toml:2:1), and 1 more");
 }

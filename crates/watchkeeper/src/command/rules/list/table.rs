@@ -124,7 +124,7 @@ fn cells(rule: &Listed, with_cost: bool) -> Vec<Cell> {
         cell(rule.severity.word(), severity_code(rule.severity)),
         cell(rule.each, ""),
         cell(&hold, ""),
-        cell(&clean(&rule.from_in_short(), 500), DIM),
+        cell(&clean(&rule.place_in_short(), 500), DIM),
     ];
     if with_cost {
         cells.push(cell(&rule.cost.short(), DIM));
@@ -200,7 +200,7 @@ fn full(rule: &Listed, look: Look, width: usize) -> String {
     };
     let why = rule.why.as_ref().map_or(String::new(), |why| format!(": {why}"));
     line("state", &format!("{}{why}", rule.state), "");
-    line("from", &clean(&rule.from(), 500), "");
+    line("from", &clean(&rule.place(), 500), "");
     line("severity", rule.severity.word(), severity_code(rule.severity));
     line("each", rule.each, "");
     line(if rule.expect.is_some() { "expect" } else { "when" }, &clean(&rule.condition(), 10_000), BOLD);
@@ -248,15 +248,15 @@ impl Listed {
     }
 
     /// Where it was written, in few letters.
-    fn from_in_short(&self) -> String {
+    fn place_in_short(&self) -> String {
         match (self.file.as_ref().and_then(|file| Path::new(file).file_name()), self.line) {
             (Some(name), Some(line)) => format!("{}:{line}", name.to_string_lossy()),
-            _ => self.from(),
+            _ => self.place(),
         }
     }
 
     /// Where it was written.
-    fn from(&self) -> String {
+    fn place(&self) -> String {
         match (&self.file, self.line) {
             (Some(file), Some(line)) => format!("{file}:{line}"),
             _ if self.shipped => "shipped".to_owned(),

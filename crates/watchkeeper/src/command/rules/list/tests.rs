@@ -39,14 +39,28 @@ fn listed(main: &str, folder: &str) -> Vec<Listed> {
     listed
 }
 
+/// The same with estimates that stay as they are.
+fn at_fixed_cost(main: &str, folder: &str) -> Vec<Listed> {
+    let mut listed = listed(main, folder);
+    for rule in &mut listed {
+        rule.cost = match rule.each {
+            "process" => CostOfRule { nanoseconds: 1_320, bytes: 8_192 },
+            _ => CostOfRule { nanoseconds: 14, bytes: 0 },
+        };
+    }
+    listed
+}
+
 fn plain(width: Option<usize>) -> Look {
     Look { width, colour: false }
 }
 
 #[test]
 fn every_rule_has_its_line_in_a_wide_terminal_and_two_in_a_narrow_one() {
-    let listed =
-        listed("[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n", "/etc/watchkeeper/rules.d");
+    let listed = at_fixed_cost(
+        "[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n",
+        "/etc/watchkeeper/rules.d",
+    );
     for width in [80, 140] {
         let text = table(&listed, plain(Some(width)));
         assert!(text.lines().all(|line| line.starts_with('*') || console::measure_text_width(line) <= width), "{text}");
@@ -73,8 +87,10 @@ fn colours_only_dress_the_table() {
 
 #[test]
 fn a_rule_in_full_says_everything() {
-    let listed =
-        listed("[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n", "/etc/watchkeeper/rules.d");
+    let listed = at_fixed_cost(
+        "[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n",
+        "/etc/watchkeeper/rules.d",
+    );
     insta::assert_snapshot!("in_full", in_full(&listed, plain(Some(80))));
 }
 
