@@ -147,9 +147,17 @@ fn what_a_condition_costs_grows_with_what_it_does() {
     assert!(more.nanoseconds > plain.nanoseconds && more.bytes == 0, "{more:?}");
     let window = cost("avg(process.cpu.cores, \"5m\") > 1");
     assert!(window.nanoseconds > plain.nanoseconds && window.bytes > 0, "{window:?}");
-    let two =
-        cost("avg(process.cpu.cores, \"5m\") > 1 && avg(process.cpu.cores, \"5m\") < max(process.cpu.cores, \"1h\")");
+    // The same values serve several functions.
+    let shared = cost("avg(process.cpu.cores, \"5m\") > 1 && max(process.cpu.cores, \"5m\") < 3");
+    assert_eq!(shared.bytes, window.bytes);
+    let two = cost("avg(process.cpu.cores, \"5m\") > 1 && avg(process.cpu.cores, \"1h\") < 3");
     assert_eq!(two.bytes, 2 * window.bytes);
+    // All pairs are looked at, but not at each look where the window is long.
+    let (short, long) =
+        (cost("slope(process.memory.usage, \"1m\") > 0"), cost("slope(process.memory.usage, \"6h\") > 0"));
+    assert!(short.nanoseconds > 20_000 && long.nanoseconds < 500, "{short:?} {long:?}");
+    let longest = vec!["process.cpu.cores > 1"; 190].join(" || ");
+    assert!(cost(&longest).nanoseconds > 190 * 4);
 }
 
 #[test]
