@@ -1,32 +1,30 @@
 //! Snapshots in, changes out.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod gather;
+
+use std::collections::BTreeMap;
 
 use watchkeeper_core::catalogue::Metric;
+use watchkeeper_core::incident::About;
 use watchkeeper_core::moment::Moment;
 use watchkeeper_core::port::{LoadedState, Receipt};
 use watchkeeper_core::snapshot::{Process, TickFlags};
-use watchkeeper_core::{Alert, Change, HostId, Incident, IncidentEvent, IncidentKey, Snapshot};
+use watchkeeper_core::{Change, HostId, Incident, Snapshot};
 
 use crate::evidence::Scene;
-use crate::life::{Life, Turn, rule_without_data};
+use crate::incidents::{End, Incidents};
+use crate::life::{Life, rule_without_data};
 use crate::programs::last_row;
 use crate::ranking::Measure;
 use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::{Tick, Watched};
 use crate::window::Clock;
+use gather::{Turned, gather};
 
 /// What is pending or recovering goes on after a restart of at most this length, or of three intervals if that is
 /// longer.
 const RESTART_GAP_MS: i64 = 300_000;
-
-/// The cause of incidents that say that the data of an alert is missing.
-const NO_DATA: &str = "no-data";
-
-/// The label of an incident whose alert flaps: routes can match it, and a restart knows it by it.
-const FLAPPING: &str = "flapping";
-const YES: &str = "yes";
 
 /// What the analyzer works with; a reload brings a whole new one.
 #[derive(Clone, Debug)]
@@ -59,7 +57,7 @@ pub struct Analyzer {
     settings: Settings,
     watched: Vec<Watched>,
     /// Those that are open.
-    incidents: BTreeMap<IncidentKey, Incident>,
+    incidents: Incidents,
     /// Alerts whose rules are gone, until the next tick says when that was.
     orphans: Vec<Life>,
     /// Whether the first tick is still to come: what waits since an earlier watch may be too old.
@@ -82,7 +80,7 @@ impl Analyzer {
             ring: Ring::new(columns(&rules)),
             watched: rules.into_iter().map(Watched::new).collect(),
             settings,
-            incidents: state.incidents.into_iter().map(|incident| (incident.key, incident)).collect(),
+            incidents: Incidents::load(state.incidents),
             orphans: Vec::new(),
             is_new: true,
             is_unsettled: true,
@@ -94,30 +92,30 @@ impl Analyzer {
             state.alerts.into_iter().partition(|alert| rule_without_data(alert).is_some());
         for alert in own {
             let mut life = Life::resume(alert);
-            let incident = life.alert.incident.and_then(|key| analyzer.incidents.get(&key));
-            life.flaps = incident.is_some_and(|incident| incident.labels.get(FLAPPING).is_some_and(|is| is == YES));
+            life.flaps = analyzer.incidents.flaps(&life.alert);
             analyzer.adopt(life);
         }
         for alert in no_data {
             let left = analyzer.watched.iter_mut().try_fold(alert, |alert, watched| watched.adopt_no_data(alert));
             analyzer.orphans.extend(left.map(Life::resume));
         }
+        analyzer.follow_rules();
         analyzer
     }
 
     /// One tick: everything that changed by it, in an order that depends on nothing else.
     pub fn step(&mut self, snapshot: &Snapshot) -> Vec<Change> {
         let at_ms = snapshot.at.ts_ms;
-        let mut turns = Vec::new();
         self.follow_clock(snapshot);
+        let mut turned = self.settle(at_ms);
         if std::mem::take(&mut self.is_new) {
-            for watched in &mut self.watched {
+            for (place, watched) in self.watched.iter_mut().enumerate() {
                 let limit_ms = RESTART_GAP_MS.max(watched.rule.interval_ms.saturating_mul(3));
+                let mut turns = Vec::new();
                 watched.forget_stale(self.settings.host, at_ms, limit_ms, &mut turns);
+                turned.extend(Turned::of(Some(place), turns));
             }
         }
-        let mut changes = self.settle(at_ms);
-        changes.extend(turns.into_iter().map(|(_, alert)| Change::Alert(alert)));
 
         self.ticks += 1;
         self.last = Some(snapshot.at);
@@ -128,25 +126,20 @@ impl Analyzer {
         self.ring.record(&tick);
 
         let mut scene = Scene::new(&tick, &self.ring);
-        for watched in &mut self.watched {
+        for (place, watched) in self.watched.iter_mut().enumerate() {
             let mut turns = Vec::new();
             watched.record(&tick, stretch);
             watched.step(self.settings.host, &tick, &mut turns);
             if !turns.is_empty() {
                 scene.expect(&watched.rule, watched.finding(), &self.settings.time_zone);
             }
-            for (turn, mut alert) in turns {
-                if matches!(turn, Turn::Fired | Turn::Flapped | Turn::Blinded) {
-                    let incident = opened(&self.settings, &mut scene, &watched.rule, turn, &mut alert);
-                    watched.join(&alert);
-                    changes.push(Change::Alert(alert));
-                    changes.push(told(IncidentEvent::Opened, at_ms, &incident));
-                    self.incidents.insert(incident.key, incident);
-                } else {
-                    changes.extend(closed(&mut self.incidents, turn, alert, at_ms));
-                }
-            }
+            turned.extend(Turned::of(Some(place), turns));
         }
+        gather(&self.settings, &mut self.watched, &mut self.incidents, &mut scene, &mut turned);
+        let mut changes: Vec<Change> = turned.into_iter().map(|turned| Change::Alert(turned.alert)).collect();
+        let end = End { at_ms, passed_ms: snapshot.interval_ms.saturating_add(tick.dropped_ms()) };
+        let watched = &self.watched;
+        changes.extend(self.incidents.tell(end, |about| is_pending(watched, about, snapshot)));
         changes
     }
 
@@ -182,22 +175,30 @@ impl Analyzer {
         for life in former.into_iter().flat_map(Watched::into_lives) {
             self.adopt(life);
         }
+        self.follow_rules();
         self.is_unsettled = true;
         // Before the first tick nobody knows what time it is; then they end with it.
-        self.last.map(|last| self.settle(last.ts_ms)).unwrap_or_default()
+        let Some(last) = self.last else { return Vec::new() };
+        let turned = self.settle(last.ts_ms);
+        let mut changes: Vec<Change> = turned.into_iter().map(|turned| Change::Alert(turned.alert)).collect();
+        changes.extend(self.incidents.tell(End { at_ms: last.ts_ms, passed_ms: 0 }, |_| false));
+        changes
     }
 
     /// Takes over what came of changes on their way to the store: ticket numbers, and evidence as it was completed.
     pub fn committed(&mut self, changes: &[Change], receipt: &Receipt) {
         for change in changes {
             if let Change::Incident { incident, .. } = change
-                && let Some(open) = self.incidents.get_mut(&incident.key)
+                && let Some(open) = self.incidents.get_mut(incident.key)
+                // A cause that was found since has evidence of its own.
+                && (open.evidence.fired_ms, &open.evidence.rule)
+                    == (incident.evidence.fired_ms, &incident.evidence.rule)
             {
                 open.evidence.clone_from(&incident.evidence);
             }
         }
         for (key, ticket) in &receipt.tickets {
-            if let Some(open) = self.incidents.get_mut(key) {
+            if let Some(open) = self.incidents.get_mut(*key) {
                 open.ticket = Some(*ticket);
             }
         }
@@ -205,7 +206,7 @@ impl Analyzer {
 
     /// Incidents that are open, oldest first.
     pub fn open_incidents(&self) -> Vec<&Incident> {
-        let mut open: Vec<&Incident> = self.incidents.values().collect();
+        let mut open: Vec<&Incident> = self.incidents.iter().collect();
         open.sort_by_key(|incident| (incident.opened_ms, incident.key));
         open
     }
@@ -228,26 +229,42 @@ impl Analyzer {
         }
     }
 
-    /// Ends alerts whose rules are gone, and incidents that no alert holds open.
-    fn settle(&mut self, at_ms: i64) -> Vec<Change> {
-        let mut changes = Vec::new();
+    /// Has the incidents know the rules in force, and which alerts go on.
+    fn follow_rules(&mut self) {
+        let Self { watched, incidents, orphans, .. } = self;
+        incidents.follow(|id| watched.iter().map(|watched| &watched.rule).find(|rule| rule.id == id));
+        for watched in watched.iter() {
+            for alert in watched.lives().flat_map(Life::alerts) {
+                incidents.hold(alert, watched.rule.severity);
+            }
+        }
+        for alert in orphans.iter().flat_map(Life::alerts) {
+            incidents.hold_still(alert);
+        }
+    }
+
+    /// Ends alerts whose rules are gone, and incidents that no alert holds open any more.
+    fn settle(&mut self, at_ms: i64) -> Vec<Turned> {
+        let mut turned = Vec::new();
         if !std::mem::take(&mut self.is_unsettled) {
-            return changes;
+            return turned;
         }
         for mut life in std::mem::take(&mut self.orphans) {
             let turn = life.gone(at_ms);
             let no_data = life.say_no_data(self.settings.host, at_ms, i64::MAX);
             for (turn, alert) in std::iter::once((turn, life.alert)).chain(no_data) {
-                changes.extend(closed(&mut self.incidents, turn, alert, at_ms));
+                if turn.is_over() {
+                    self.incidents.over(turn, &alert, 0);
+                }
+                turned.push(Turned { place: None, turn, alert });
             }
         }
-        let held: BTreeSet<IncidentKey> =
-            self.watched.iter().flat_map(Watched::lives).flat_map(Life::incidents).collect();
-        let forgotten: Vec<IncidentKey> = self.incidents.keys().filter(|key| !held.contains(key)).copied().collect();
-        for key in forgotten {
-            changes.extend(close(&mut self.incidents, key, IncidentEvent::Ended, at_ms));
-        }
-        changes
+        let rules: Vec<&Rule> = self.watched.iter().map(|watched| &watched.rule).collect();
+        self.incidents.settle(|about| {
+            let rule = rules.iter().find(|rule| rule.id == about.rule);
+            rule.map_or(0, |rule| Incidents::wait_for(rule, &about.entity))
+        });
+        turned
     }
 
     /// The wall clock was set: moves the beginnings of what is pending along with it.
@@ -273,73 +290,20 @@ fn columns(rules: &[Rule]) -> Vec<&'static Metric> {
     columns
 }
 
-/// The incident that an alert opens by beginning to fire.
-fn opened(settings: &Settings, scene: &mut Scene<'_>, rule: &Rule, turn: Turn, alert: &mut Alert) -> Incident {
-    let (cause, title, evidence) = if turn == Turn::Blinded {
-        (NO_DATA, scene.title_without_data(rule, alert), scene.evidence_without_data(rule, alert, &settings.time_zone))
-    } else {
-        (rule.id.as_str(), scene.title(rule, alert), scene.evidence(rule, alert, &settings.time_zone))
-    };
-    let (mut title, mut labels) = (title, settings.labels.clone());
-    if turn == Turn::Flapped {
-        title.insert_str(0, "flapping: ");
-        labels.insert(FLAPPING.to_owned(), YES.to_owned());
-    }
-    let opened_ms = evidence.fired_ms;
-    let key = IncidentKey::of(settings.host, alert.fingerprint, opened_ms);
-    alert.incident = Some(key);
-    Incident {
-        key,
-        ticket: None,
-        cause: cause.to_owned(),
-        severity: rule.severity,
-        title,
-        host: settings.host_name.clone(),
-        labels,
-        alerts: vec![alert.fingerprint],
-        joined: Vec::new(),
-        times: 1,
-        course: watchkeeper_core::incident::Course::default(),
-        opened_ms,
-        closed_ms: None,
-        evidence,
-    }
+/// Whether an alert about this may soon fire.
+fn is_pending(watched: &[Watched], about: &About, snapshot: &Snapshot) -> bool {
+    let mut of_rule = watched.iter().filter(|watched| watched.rule.id == about.rule);
+    of_rule.any(|watched| watched.is_pending_on(&about.entity, snapshot))
 }
 
-/// The changes of an alert that did not begin to fire; closes its incident if it is over.
-fn closed(incidents: &mut BTreeMap<IncidentKey, Incident>, turn: Turn, alert: Alert, at_ms: i64) -> Vec<Change> {
-    let event = match turn {
-        Turn::Resolved => Some(IncidentEvent::Resolved),
-        Turn::Ended => Some(IncidentEvent::Ended),
-        _ => None,
-    };
-    let key = alert.incident;
-    let mut changes = vec![Change::Alert(alert)];
-    if let (Some(event), Some(key)) = (event, key) {
-        changes.extend(close(incidents, key, event, at_ms));
-    }
-    changes
-}
-
-fn close(
-    incidents: &mut BTreeMap<IncidentKey, Incident>,
-    key: IncidentKey,
-    event: IncidentEvent,
-    at_ms: i64,
-) -> Option<Change> {
-    let mut incident = incidents.remove(&key)?;
-    incident.closed_ms = Some(at_ms);
-    Some(told(event, at_ms, &incident))
-}
-
-fn told(event: IncidentEvent, at_ms: i64, incident: &Incident) -> Change {
-    Change::Incident { event, at_ms, incident: Box::new(incident.clone()) }
-}
-
+#[cfg(test)]
+mod crash_loops;
 #[cfg(test)]
 mod expectations;
 #[cfg(test)]
 mod flapping;
+#[cfg(test)]
+mod grouping;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
@@ -350,3 +314,5 @@ mod recoveries;
 mod restarts;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod storms;

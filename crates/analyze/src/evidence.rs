@@ -13,7 +13,7 @@ use crate::lineage::Family;
 use crate::ranking::{Measure, Ranked, Ranking, Whole};
 use crate::ring::Ring;
 use crate::rule::Rule;
-use crate::watch::Tick;
+use crate::watch::{Tick, lasting};
 use expectation::Broken;
 
 /// Longest foreign name in a title, in characters.
@@ -34,6 +34,16 @@ pub(crate) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(crate) fn new(tick: &'a Tick<'a>, ring: &'a Ring) -> Self {
         Self { tick, ring, family: None, rankings: BTreeMap::new(), broken: BTreeMap::new() }
+    }
+
+    /// When the tick was, milliseconds UTC.
+    pub(crate) fn at_ms(&self) -> i64 {
+        self.tick.snapshot.at.ts_ms
+    }
+
+    /// What stays the same of an entity from one time to the next.
+    pub(crate) fn lasting(&self, entity: &Entity) -> Entity {
+        lasting(entity, self.tick.snapshot)
     }
 
     /// What is known at this tick about an alert that begins to fire in it.
@@ -219,7 +229,7 @@ impl<'a> Scene<'a> {
 }
 
 /// The part of a reading that a metric comes from, by the beginning of its name; the more special come first.
-fn section(metric: &str) -> Option<Section> {
+pub(crate) fn section(metric: &str) -> Option<Section> {
     let sections = [
         ("process.cpu.", Section::ProcessCpu),
         ("process.memory.", Section::ProcessMemory),

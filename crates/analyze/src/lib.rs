@@ -12,6 +12,7 @@ mod enrich;
 mod evidence;
 mod expect;
 mod killed;
+mod incidents;
 mod life;
 mod lineage;
 mod programs;

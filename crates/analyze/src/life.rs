@@ -1,6 +1,6 @@
 //! The life of one alert: pending, firing, recovering, over. Three-valued, and only observed time counts.
 
-use watchkeeper_core::{Alert, AlertState, Fingerprint, HostId, IncidentKey};
+use watchkeeper_core::{Alert, AlertState, Fingerprint, HostId};
 
 /// An alert that waits is worth a new row once it has moved on by so much observed time.
 const ROW_EVERY_MS: i64 = 10_000;
@@ -60,6 +60,18 @@ pub(crate) enum Turn {
     Ended,
     /// Nobody has known for long whether it goes on: an alert of its own says so.
     Blinded,
+}
+
+impl Turn {
+    /// Whether an alert begins to fire.
+    pub(crate) fn fires(self) -> bool {
+        matches!(self, Self::Fired | Self::Flapped | Self::Blinded)
+    }
+
+    /// Whether an alert that fired is over.
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::Resolved | Self::Ended)
+    }
 }
 
 /// The rule whose data an alert says is missing; `None` for the alerts of rules.
@@ -190,9 +202,9 @@ impl Life {
         Some((Turn::Blinded, alert))
     }
 
-    /// The incidents that it holds open.
-    pub(crate) fn incidents(&self) -> impl Iterator<Item = IncidentKey> {
-        std::iter::once(&self.alert).chain(&self.no_data).filter_map(|alert| alert.incident)
+    /// It, and the alert that says that its data is missing.
+    pub(crate) fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        std::iter::once(&self.alert).chain(&self.no_data)
     }
 
     /// Nobody looked for so long that what it waits for has to begin anew.

@@ -50,9 +50,17 @@ impl<'a> Tick<'a> {
     }
 
     /// The time of the ticks that were lost before this one, if they were as long as it.
-    fn dropped_ms(&self) -> i64 {
+    pub(crate) fn dropped_ms(&self) -> i64 {
         i64::from(self.snapshot.dropped).saturating_mul(self.snapshot.interval_ms)
     }
+}
+
+/// What stays the same of an entity from one time to the next: of a process its program, if the process is there.
+pub(crate) fn lasting(entity: &Entity, snapshot: &Snapshot) -> Entity {
+    let Entity::Process(key) = entity else { return entity.clone() };
+    let living = snapshot.processes.as_deref().unwrap_or_default();
+    let found = living.binary_search_by_key(key, |process| process.key).ok().and_then(|place| living.get(place));
+    found.map_or_else(|| entity.clone(), |process| Entity::Program(process.image.program.clone()))
 }
 
 /// The entities of a kind with their identity; `None`: the list could not be read.
@@ -193,6 +201,12 @@ impl Watched {
                 own.incident = alert.incident;
             }
         }
+    }
+
+    /// Whether an alert is pending on this, of a program also on one of its processes.
+    pub(crate) fn is_pending_on(&self, entity: &Entity, snapshot: &Snapshot) -> bool {
+        let mut pending = self.lives.iter().filter(|(_, life)| life.is_pending());
+        pending.any(|(own, _)| own == entity || lasting(own, snapshot) == *entity)
     }
 
     /// One tick: what happened to which alerts, in the order of the entities.

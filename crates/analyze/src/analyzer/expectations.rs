@@ -1,5 +1,6 @@
 //! Stories of processes that should be there.
 
+use watchkeeper_core::IncidentEvent;
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::snapshot::Exited;
 

@@ -1,7 +1,10 @@
 //! Alerts that come and go too often.
 
-use super::stories::{BUSY, busy_for, fired, resolved};
-use crate::scenes::{Story, burning, process, rule};
+use watchkeeper_core::IncidentEvent;
+
+use super::stories::{BUSY, HOUR_MS, busy_for, fired, resolved};
+use super::*;
+use crate::scenes::{Story, burning, process, rule, settings};
 
 const FLAPPING_TITLE: &str = "flapping: system.cpu.utilization above 90.0 %";
 
@@ -27,13 +30,56 @@ fn flapping() -> Story {
 }
 
 #[test]
-fn a_value_that_flaps_for_a_day_is_ten_messages() {
+fn a_value_that_flaps_for_a_day_is_a_few_messages() {
+    for (busy, idle) in [(1, 1), (5, 5), (60, 60), (200, 200)] {
+        let mut story = busy_for("0s");
+        let waves = 86_400 / (busy + idle);
+        let told: Vec<String> = (0..waves).flat_map(|_| wave(&mut story, busy, idle)).collect();
+        assert_eq!(told[8], format!("opened: {FLAPPING_TITLE}"), "{busy} s busy, {idle} s idle");
+        assert_eq!(told[9..], vec![format!("flapping: {FLAPPING_TITLE}"); 7], "after 1, 3, 7, 11, 15, 19 and 23 hours");
+        assert_eq!(wave(&mut story, 1, 1_800), [] as [String; 0]);
+        assert_eq!(wave(&mut story, 0, 1), [format!("resolved: {FLAPPING_TITLE}")]);
+    }
+}
+
+#[test]
+fn a_summary_says_how_often_it_came_since_the_last_one() {
+    let mut story = flapping();
+    let began_ms = story.analyzer.open_incidents()[0].opened_ms;
+    let mut summaries = Vec::new();
+    for _ in 0..100 {
+        let before = story.changes.len();
+        wave(&mut story, 60, 60);
+        summaries.extend(story.changes[before..].iter().filter_map(|change| match change {
+            Change::Incident { event: IncidentEvent::Flapping, incident, .. } => incident.course.flapping.clone(),
+            _ => None,
+        }));
+    }
+    let [first, second] = summaries.as_slice() else { panic!("{summaries:?}") };
+    assert_eq!((first.from_ms, first.lately, first.told_times), (began_ms, 30, 31));
+    assert_eq!((second.from_ms, second.lately, second.told_times), (first.told_ms, 60, 91));
+    assert_eq!(second.told_ms - first.told_ms, 2 * HOUR_MS);
+}
+
+#[test]
+fn what_is_calm_has_no_summary() {
+    let mut story = flapping();
+    story.machine.cpu(Some(1.0));
+    assert_eq!(story.ticks(20_000), ["busy host firing".to_owned(), format!("flapping: {FLAPPING_TITLE}")]);
+    assert!(story.ticks(50_000).is_empty(), "it has not come again");
+}
+
+#[test]
+fn a_label_of_the_user_is_not_taken_for_ours() {
     let mut story = busy_for("0s");
-    let told: Vec<String> = (0..720).flat_map(|_| wave(&mut story, 60, 60)).collect();
-    assert_eq!(told.len(), 9, "{told:?}");
-    assert_eq!(told[8], format!("opened: {FLAPPING_TITLE}"));
-    assert_eq!(wave(&mut story, 1, 1_800), [] as [String; 0]);
-    assert_eq!(wave(&mut story, 0, 1), [format!("resolved: {FLAPPING_TITLE}")]);
+    let mut own = settings(&[rule("busy", BUSY, "0s")]);
+    own.labels.insert("flapping".to_owned(), "yes".to_owned());
+    story.analyzer = Analyzer::new(own, crate::scenes::nothing());
+    story.machine.cpu(Some(1.0));
+    assert_eq!(story.ticks(1), fired());
+    story.restart(5_000);
+    story.machine.cpu(Some(0.1));
+    assert_eq!(story.ticks(1), resolved(), "it does not wait for half an hour of calm");
 }
 
 #[test]

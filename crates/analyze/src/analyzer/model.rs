@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::snapshot::TickFlags;
-use watchkeeper_core::{AlertState, Entity, Fingerprint};
+use watchkeeper_core::{AlertState, Entity, Fingerprint, IncidentEvent};
 
 use super::stories::BUSY;
 use super::*;
@@ -178,7 +178,10 @@ proptest! {
             prop_assert_eq!(state, model.state, "look {} after {:?}", number, before);
             // People hear of the beginning and of the end, and of nothing between.
             let is_open = matches!(state, Some(AlertState::Firing | AlertState::Recovering));
-            let events = changes.iter().filter(|change| matches!(change, Change::Incident { .. })).count();
+            let events = changes.iter().filter(|change| {
+                matches!(change, Change::Incident { event, .. } if *event != IncidentEvent::Flapping)
+            });
+            let events = events.count();
             prop_assert_eq!(events, usize::from(is_open != was_open), "look {}", number);
             prop_assert_eq!(analyzer.open_incidents().len(), usize::from(is_open));
             for change in &changes {

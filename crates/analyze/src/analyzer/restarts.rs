@@ -98,7 +98,7 @@ fn a_reload_that_watches_something_else_one_by_one_ends_alerts_and_ranks_anew() 
 
 #[test]
 fn a_reload_keeps_what_goes_on_and_ends_the_rest() {
-    let both = [rule("busy", BUSY, "5s"), rule("hog", "process.cpu.utilization > \"25%\"", "5s")];
+    let both = [rule("busy", BUSY, "5s"), rule("hog", "process.memory.usage > \"512kB\"", "5s")];
     let mut story = Story::new(&both);
     story.machine.cpu(Some(1.0));
     story.machine.add(burning(0.4, process(7, "yes")));
@@ -108,7 +108,7 @@ fn a_reload_keeps_what_goes_on_and_ends_the_rest() {
     assert!(told.contains(&"busy host firing".to_owned()) && told.contains(&"hog 7@107 firing".to_owned()), "{told:?}");
     assert_eq!(
         story.reload(&both[..1]),
-        ["hog 7@107 ended", "ended: process.cpu.utilization above 25.0 %: yes (pid 7)"]
+        ["hog 7@107 ended", "ended: process.memory.usage above 500.0 KiB: yes (pid 7)"]
     );
     assert!(story.ticks(3).is_empty());
     // The same name for something else is something else.

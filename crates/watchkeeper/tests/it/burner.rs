@@ -22,6 +22,7 @@ id = "burner"
 title = "A process takes a large part of the machine"
 each = "process"
 when = 'process.cpu.cores > 0.3'
+keep_firing = "0s" # over when it is gone, without waiting for another one
 "#;
 
 /// One burner at a time: two would share a core on a small machine.
