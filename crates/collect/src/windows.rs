@@ -10,7 +10,7 @@ mod ask;
 #[cfg(windows)]
 pub(crate) use answers::{ProcessCounters, started_ticks};
 #[cfg(windows)]
-pub(crate) use ask::{clocks_ms, cpu_count, cpus, page_files, processes, total_cpu};
+pub(crate) use ask::{clocks_ms, cpu_count, cpus, hung, page_files, processes, total_cpu};
 
 /// The process that counts the time in which processors have nothing to do: no process at all.
 #[cfg(windows)]

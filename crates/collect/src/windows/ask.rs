@@ -2,17 +2,21 @@
 
 #![allow(unsafe_code, reason = "the system's calls take pointers; what they answer is understood elsewhere")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ptr::from_mut;
 
 use watchkeeper_core::reading::{CpuTimes, Swap};
 use windows_sys::Wdk::System::SystemInformation::{
     NtQuerySystemInformation, SYSTEM_INFORMATION_CLASS, SystemProcessInformation, SystemProcessorPerformanceInformation,
 };
-use windows_sys::Win32::Foundation::{FILETIME, STATUS_INFO_LENGTH_MISMATCH};
+use windows_sys::Win32::Foundation::{FILETIME, HWND, LPARAM, STATUS_INFO_LENGTH_MISMATCH};
 use windows_sys::Win32::System::SystemInformation::GetTickCount64;
 use windows_sys::Win32::System::Threading::{ALL_PROCESSOR_GROUPS, GetActiveProcessorCount, GetSystemTimes};
 use windows_sys::Win32::System::WindowsProgramming::QueryUnbiasedInterruptTime;
+use windows_sys::Win32::UI::WindowsAndMessaging::{
+    EnumWindows, GetWindowThreadProcessId, IsHungAppWindow, IsWindowVisible,
+};
+use windows_sys::core::BOOL;
 
 use super::answers::{self, ProcessCounters};
 
@@ -65,6 +69,43 @@ pub(crate) fn clocks_ms() -> Option<(i64, i64)> {
     // SAFETY: the call takes nothing and gives a number.
     let all_ms = unsafe { GetTickCount64() };
     (told != 0).then_some(((awake / 10_000).cast_signed(), all_ms.cast_signed()))
+}
+
+/// What is seen of the windows of this desktop.
+#[derive(Default)]
+struct Windows {
+    visible: bool,
+    hung: HashSet<u32>,
+}
+
+/// Numbers of processes with a window on this desktop that does not answer: it has not asked for its messages for 5 s.
+/// `None` where no window is to be seen, as for a service, which has a desktop of its own.
+pub(crate) fn hung() -> Option<HashSet<u32>> {
+    let mut windows = Windows::default();
+    let place = from_mut(&mut windows) as LPARAM;
+    // SAFETY: the function has the signature that is asked for, and is called only until this call returns; the number it
+    // is given is the address of a value that lives through the call and that nobody else uses meanwhile.
+    let told = unsafe { EnumWindows(Some(look_at_window), place) };
+    (told != 0 && windows.visible).then_some(windows.hung)
+}
+
+/// Looks at one window; `windows` is the address of a [`Windows`].
+unsafe extern "system" fn look_at_window(window: HWND, windows: LPARAM) -> BOOL {
+    // SAFETY: [`hung`] gives the address of a value that nobody else uses during its call.
+    let windows = unsafe { &mut *(windows as *mut Windows) };
+    // SAFETY: the calls take a window, which may be gone by now: they say no.
+    if unsafe { IsWindowVisible(window) } != 0 {
+        windows.visible = true;
+        // SAFETY: as above.
+        if unsafe { IsHungAppWindow(window) } != 0 {
+            let mut pid = 0;
+            // SAFETY: the pointer is to a number that lives through the call.
+            unsafe { GetWindowThreadProcessId(window, from_mut(&mut pid)) };
+            windows.hung.insert(pid);
+        }
+    }
+    // The next one.
+    1
 }
 
 /// The whole of one kind of system information.

@@ -1,10 +1,11 @@
 //! What Windows tells of a process: the crate knows what it runs, the system itself counts it, whether or not this user may
 //! open it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sysinfo::{Pid, Process};
+use watchkeeper_core::process::ProcessState;
 use watchkeeper_core::reading::{ProcessCpu, ProcessIo, ProcessMemory};
 
 use super::Seen;
@@ -23,6 +24,8 @@ pub(super) struct Looks {
     /// Start of the kernel, in steps of 100 ns since 1601.
     boot: u64,
     counters: HashMap<u32, ProcessCounters>,
+    /// Processes with a window that does not answer, where windows can be seen.
+    hung: Option<HashSet<u32>>,
 }
 
 impl Looks {
@@ -31,12 +34,13 @@ impl Looks {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_nanos() as u64 / 100);
         let since_boot = windows::clocks_ms().map(|(_, all_ms)| all_ms.cast_unsigned() * (STEPS_IN_SECOND / 1_000));
         let boot = now.zip(since_boot).map(|(now, since_boot)| now.saturating_sub(since_boot));
-        Self { boot: EPOCH + boot.unwrap_or(boot_secs * STEPS_IN_SECOND), counters: HashMap::new() }
+        Self { boot: EPOCH + boot.unwrap_or(boot_secs * STEPS_IN_SECOND), counters: HashMap::new(), hung: None }
     }
 
     /// Asks for all processes at once.
     pub(super) fn begin(&mut self) {
         self.counters = windows::processes().unwrap_or_default();
+        self.hung = windows::hung();
     }
 
     /// The idle process is none: its CPU time is what nobody uses.
@@ -49,8 +53,18 @@ impl Looks {
         windows::started_ticks(self.boot, started)
     }
 
-    /// What can be known of one process. There are no states of processes.
+    /// What can be known of one process.
     pub(super) fn look(&self, pid: Pid, process: &Process) -> Seen {
+        Seen { state: self.state(pid), ..self.count(pid, process) }
+    }
+
+    /// Whether its windows answer; Windows tells nothing else of what a process waits for.
+    fn state(&self, pid: Pid) -> Option<ProcessState> {
+        let is_hung = self.hung.as_ref()?.contains(&pid.as_u32());
+        Some(if is_hung { ProcessState::Hung } else { ProcessState::Answering })
+    }
+
+    fn count(&self, pid: Pid, process: &Process) -> Seen {
         let counted = self.counters.get(&pid.as_u32());
         // The crate tells of what this user may open, and of everything else zeros.
         let opened = (process.start_time() > 0).then(|| {
