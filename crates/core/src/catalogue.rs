@@ -4,6 +4,7 @@
 //! `process.disk.io` is `process.disk.io.read`). Counters are seen as rates per second. Where OpenTelemetry has no
 //! metric, `otel` is `None` and the name is ours.
 
+mod anomaly;
 mod check;
 mod host;
 mod parts;
@@ -158,7 +159,9 @@ impl Metric {
 
 /// All metrics, grouped by entity.
 pub fn metrics() -> impl Iterator<Item = &'static Metric> {
-    [host::METRICS, watch::METRICS, parts::METRICS, check::METRICS, process::METRICS].into_iter().flatten()
+    [host::METRICS, anomaly::METRICS, watch::METRICS, parts::METRICS, check::METRICS, process::METRICS]
+        .into_iter()
+        .flatten()
 }
 
 /// The metric with this name.
@@ -232,7 +235,7 @@ mod tests {
             let prefixes: &[&str] = match metric.entity_kind() {
                 EntityKind::Process => &["process."],
                 EntityKind::Check => &["check."],
-                EntityKind::Host => &["system.", "watchkeeper."],
+                EntityKind::Host => &["system.", "anomaly.", "watchkeeper."],
                 _ => &["system."],
             };
             assert!(prefixes.iter().any(|prefix| metric.name.starts_with(prefix)), "{}", metric.name);

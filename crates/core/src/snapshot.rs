@@ -175,10 +175,12 @@ pub struct Watch {
 }
 
 /// How strange a tick is to a model of what is normal.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Anomaly {
     /// 0 to 1, higher is stranger.
     pub score: f64,
+    /// The model's line between the usual and the strange, 0 to 1.
+    pub threshold: f64,
     /// 0 to 1: the share of the model's trees that agree with the verdict of the score.
     pub confidence: f64,
 }

@@ -18,7 +18,7 @@ mod summary;
 
 pub use error::{ModelError, ScoreError, TrainError};
 pub use forest::Forest;
-pub use model::{MAGIC, Model, Reason, Verdict};
+pub use model::{Assessment, MAGIC, Model, Reason, Verdict};
 pub use options::{Contamination, ContaminationError, ForestOptions, MAX_SAMPLES, MAX_TREES};
 pub use summary::{FeatureSummary, Summary};
 

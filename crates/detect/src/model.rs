@@ -42,6 +42,17 @@ pub struct Verdict {
     pub reasons: Vec<Reason>,
 }
 
+/// What a model says about a row in short, without reasons.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assessment {
+    /// Above 0 and at most 1, higher is stranger.
+    pub score: f64,
+    /// The model's threshold.
+    pub threshold: f64,
+    /// Share of the trees whose own path puts the row on the same side of the threshold, 0..1.
+    pub confidence: f64,
+}
+
 /// A feature's part in a score.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reason {
@@ -97,6 +108,14 @@ impl Model {
     /// Score of a row: above 0 and at most 1, higher is stranger; `-score_samples` of scikit-learn.
     pub fn score(&self, row: &[f64]) -> Result<f64, ScoreError> {
         Ok(self.forest.score_row(self.single(row)?.row(0)))
+    }
+
+    /// Score of a row, and how many of the trees agree with what follows from it. The score of a single tree is that of a
+    /// forest of one, so a threshold of 1 or more is beyond all of them.
+    pub fn assess(&self, row: &[f64]) -> Result<Assessment, ScoreError> {
+        let threshold = self.summary.threshold;
+        let (score, confidence) = self.forest.assess_row(self.single(row)?.row(0), threshold);
+        Ok(Assessment { score, threshold, confidence })
     }
 
     /// Scores of many rows, one behind the other, in parallel; each is what [`Model::score`] says, to the last bit.

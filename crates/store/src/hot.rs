@@ -3,6 +3,7 @@
 //! A tick goes `Snapshot` -> [`encode::Encoder`] (pure) -> waits in the recorder -> [`write::DayFile`], one transaction
 //! for all that wait. Readers go the other way, see [`crate::reader`].
 
+mod anomaly;
 pub(crate) mod check;
 pub(crate) mod day;
 pub(crate) mod encode;

@@ -53,7 +53,7 @@ use console::Console;
 use delivery::Delivery;
 use pace::Signal;
 use queue::Queue;
-use reader::Reader;
+use reader::{Bench, Reader};
 use sinks::Sinks;
 use stage::Stage;
 use tape::Recording;
@@ -78,6 +78,7 @@ struct App {
     wake: Arc<Notify>,
     health: Arc<Health>,
     signal: Arc<Signal>,
+    judge: Arc<Bench>,
     analyst: Arc<Mailbox<Command>>,
     recorder: Arc<Mailbox<()>>,
     current: Mutex<Current>,
@@ -155,6 +156,7 @@ where
         wake,
         health,
         signal: Arc::new(Signal::default()),
+        judge: Arc::new(Mutex::new(settings.judge.clone())),
         analyst: Arc::new(Mailbox::default()),
         recorder: Arc::new(Mailbox::default()),
         started_ms: watchkeeper_collect::wall_clock_ms(),
@@ -220,6 +222,7 @@ struct Stages {
 impl App {
     fn start(&self, settings: &Arc<Settings>, parts: Parts, events: &signals::Handle) -> anyhow::Result<Stages> {
         let Parts { collector, first, ledger, state, recorder, recording, console } = parts;
+        warn_of_interval(settings);
         for notice in self.store.notices() {
             tracing::warn!("{notice}");
         }
@@ -241,6 +244,7 @@ impl App {
             interval: settings.config.collect.interval.duration(),
             collector,
             signal: Arc::clone(&self.signal),
+            judge: Arc::clone(&self.judge),
             recorder: Arc::clone(&self.recorder),
             analyst: Arc::clone(&self.analyst),
             sinks: locked(&self.current).sinks.outlets(),
@@ -306,6 +310,14 @@ impl App {
 
     fn with_ledger<T>(&self, work: impl FnOnce(&mut SqliteLedger) -> anyhow::Result<T>) -> anyhow::Result<T> {
         work(&mut self.store.ledger()?)
+    }
+}
+
+/// Says that the model judges looks of another length than it learned from.
+fn warn_of_interval(settings: &Settings) {
+    let interval = settings.config.collect.interval.duration();
+    if let Some(warning) = settings.judge.as_ref().and_then(|judge| judge.warning(interval)) {
+        tracing::warn!("{warning}");
     }
 }
 

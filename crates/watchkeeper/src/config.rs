@@ -4,6 +4,7 @@
 //! values know where they were written ([`load`]), the tree is compared with the schema, read into [`Config`], checked
 //! by every section, and each mistake is shown at its place ([`ConfigError`]).
 
+mod anomaly;
 mod assemble;
 mod diagnostic;
 mod document;
@@ -39,6 +40,7 @@ use watchkeeper_core::{Problem, Validate, label_problems};
 use watchkeeper_notify::{RouteConfig, Routes, SmtpConfig};
 use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 
+pub use anomaly::AnomalyConfig;
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
 pub use load::{Loaded, Place, SourceFile, Sources, load, salvaged};
@@ -46,6 +48,7 @@ pub use manual::manual;
 pub(crate) use nearest::nearest;
 pub use record::RecordConfig;
 pub use rules::{all_rules, effective_rules, rules_as_written};
+pub use safety::refuse_writable;
 pub use stamp::Stamp;
 
 /// The configuration of Watchkeeper. Every section and every key may be left out; without any, the watch records this
@@ -73,6 +76,8 @@ pub struct Config {
     pub rules: RulesConfig,
     /// Rules of your own, one table each. A rule with the id of a shipped one takes its place.
     pub rule: Vec<RuleConfig>,
+    /// A learned model that judges every look of the watch.
+    pub anomaly: AnomalyConfig,
     /// What `watchkeeper record` writes, how often and for how long.
     pub record: RecordConfig,
     /// Messages of the program itself.
@@ -194,6 +199,7 @@ impl Config {
         add("check", validate_checks(&self.check));
         add("store", self.store.validate());
         add("record", self.record.validate());
+        add("anomaly", self.anomaly.validate());
         add("sink", validate_sinks(&self.sink, self.collect.interval, self.store.path.as_deref()));
         for (name, smtp) in &self.smtp {
             add(&format!("smtp.{name}"), smtp.validate());

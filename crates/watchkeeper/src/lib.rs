@@ -10,6 +10,7 @@ mod command;
 pub mod config;
 mod control;
 mod health;
+mod judge;
 mod logging;
 mod looks;
 mod mailbox;

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use watchkeeper_core::text::clean;
 use watchkeeper_detect::{Model, ModelError};
+use watchkeeper_report::{Column, column};
+
+use crate::config::refuse_writable;
 
 /// Where a model lies when no other place is named.
 pub const DEFAULT_PATH: &str = "anomaly_detector.model";
@@ -60,6 +63,26 @@ pub enum ModelFileError {
         /// The file.
         path: PathBuf,
     },
+    /// It judges by something that no recording of this version has.
+    #[error(
+        "{} judges by {features}, which this program does not know; learn another model: {}",
+        shown(path),
+        train_command(path)
+    )]
+    UnknownFeatures {
+        /// The file.
+        path: PathBuf,
+        /// The features, safe to show.
+        features: String,
+    },
+    /// Others could have written it, and root would rely on it.
+    #[error("{reason}; {remedy}")]
+    Unsafe {
+        /// What is wrong, with the file.
+        reason: String,
+        /// The command that mends it.
+        remedy: String,
+    },
     /// The system refused to write it.
     #[error("cannot write the model {}: {}; what was there before is unchanged", shown(path), why(reason))]
     Write {
@@ -74,6 +97,28 @@ pub enum ModelFileError {
 pub fn read(path: &Path) -> Result<Model, ModelFileError> {
     let bytes = read_bytes(path)?;
     Model::from_bytes(&bytes).map_err(|reason| ModelFileError::Unusable { path: path.to_owned(), reason })
+}
+
+/// The same for a watch: as root only a file that nobody else can have written.
+pub fn read_as_trusted(path: &Path) -> Result<Model, ModelFileError> {
+    if let Ok(metadata) = fs::metadata(path) {
+        refuse_writable(path, &metadata, "the model")
+            .map_err(|refusal| ModelFileError::Unsafe { reason: refusal.message, remedy: refusal.help })?;
+    }
+    read(path)
+}
+
+/// The columns that a model judges by, in its order.
+pub fn columns(model: &Model, path: &Path) -> Result<Vec<&'static Column>, ModelFileError> {
+    let unknown: Vec<String> = model
+        .features()
+        .filter(|feature| column(feature).is_none())
+        .map(|feature| format!("`{}`", clean(feature, 80)))
+        .collect();
+    if !unknown.is_empty() {
+        return Err(ModelFileError::UnknownFeatures { path: path.to_owned(), features: unknown.join(", ") });
+    }
+    Ok(model.features().filter_map(column).collect())
 }
 
 /// Says whether a model may be written here: over an older model, not over anything else, and not over a folder.
@@ -188,6 +233,25 @@ mod tests {
     /// A sentence without the path of this run.
     fn said<T: std::fmt::Debug>(result: Result<T, ModelFileError>, folder: &Path) -> String {
         result.unwrap_err().to_string().replace(&folder.display().to_string(), "FOLDER").replace('\\', "/")
+    }
+
+    #[test]
+    fn a_model_of_another_kind_is_refused_with_the_command() {
+        let trained = |features: &[&str]| {
+            let features: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
+            let rows: Vec<f64> = (0..20 * features.len()).map(|number| (number % 7) as f64).collect();
+            let training = Training { features: &features, rows: &rows, at_ms: 0, source: "a.csv", interval_ms: None };
+            Model::train(&training, &ForestOptions::default()).unwrap()
+        };
+        let path = Path::new("other.model");
+        let error = columns(&trained(&["CPU Usage (%)", "Fan\u{1b} (rpm)", "Noise"]), path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "other.model judges by `Fan\\u{1b} (rpm)`, `Noise`, which this program does not know; learn another model: \
+             `watchkeeper train --model other.model`"
+        );
+        let known = columns(&trained(&["Memory Usage (%)", "CPU Usage (%)"]), path).unwrap();
+        assert_eq!(known.iter().map(|column| column.short).collect::<Vec<_>>(), ["memory", "cpu"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod recorded;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use watchkeeper_analyze::Rule;
@@ -12,6 +13,7 @@ use watchkeeper_notify::{Channel, ChannelError, Origin, Routes};
 use watchkeeper_store::validate_sinks;
 
 use crate::config::{Config, ConfigError, Loaded};
+use crate::judge::Judge;
 use crate::paths;
 
 pub use recorded::RecordedSettings;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub routes: Routes,
     /// A number that changes with what the files of the configuration say.
     pub digest: u64,
+    /// What says how strange a look is, if a model is configured.
+    pub judge: Option<Arc<Judge>>,
     passwords: BTreeMap<String, Secret>,
 }
 
@@ -68,10 +72,15 @@ impl Settings {
                 None => {}
             }
         }
+        let judge = Judge::read(&config.anomaly).unwrap_or_else(|problem| {
+            problems.push(problem.under("anomaly"));
+            None
+        });
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         let file = loaded.file.clone();
         let digest = loaded.digest();
-        let settings = Self { config, file, host_name, zone, zone_name, rules, routes, digest, passwords };
+        let judge = judge.map(Arc::new);
+        let settings = Self { config, file, host_name, zone, zone_name, rules, routes, digest, judge, passwords };
         problems.extend(sink_problems(&settings.config));
         // Channels belong to their workers; here they are only tried.
         problems.extend(settings.config.smtp.keys().filter_map(|name| {

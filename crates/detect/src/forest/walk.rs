@@ -29,15 +29,43 @@ impl Forest {
     /// Score of one row: above 0 and at most 1, higher is stranger.
     pub(crate) fn score_row(&self, row: &[f32]) -> f64 {
         let mut total = 0.0;
+        self.lengths(row, |length| total += length);
+        self.score_of(total)
+    }
+
+    /// Score of one row, and the share of the trees whose own path puts it on the same side of a threshold, 0..1.
+    pub(crate) fn assess_row(&self, row: &[f32], threshold: f64) -> (f64, f64) {
+        // The path length whose score is the threshold: a tree with a shorter one finds the row strange.
+        let line = -threshold.log2() * average_path_length(self.samples);
+        let (mut total, mut strange) = (0.0, 0_usize);
+        self.lengths(row, |length| {
+            total += length;
+            strange += usize::from(length < line);
+        });
+        let score = self.score_of(total);
+        let trees = self.trees.len();
+        let agree = if score > threshold { strange } else { trees - strange };
+        (score, agree as f64 / trees as f64)
+    }
+
+    /// What each tree would say of a row as a forest of its own.
+    #[cfg(test)]
+    pub(crate) fn single_scores(&self, row: &[f32]) -> Vec<f64> {
+        let mut scores = Vec::new();
+        self.lengths(row, |length| scores.push((-length / average_path_length(self.samples)).exp2()));
+        scores
+    }
+
+    /// Hands over the length of a row's path in each tree, in their order.
+    fn lengths(&self, row: &[f32], mut each: impl FnMut(f64)) {
         let mut groups = self.trees.chunks_exact(LANES);
         for group in &mut groups {
             let group: &[Tree; LANES] = group.try_into().expect("a group has this many");
-            total = self.walk_trees(group, row).iter().fold(total, |sum, length| sum + length);
+            self.walk_trees(group, row).into_iter().for_each(&mut each);
         }
         for tree in groups.remainder() {
-            total += self.walk_trees(&[*tree], row)[0];
+            each(self.walk_trees(&[*tree], row)[0]);
         }
-        self.score_of(total)
     }
 
     /// What each feature did to the path of a row, added up over all trees, in cuts: negative where it made the path shorter

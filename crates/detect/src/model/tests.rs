@@ -352,3 +352,25 @@ fn the_largest_samples_fit_into_a_tree() {
     assert!(model.judge(&[5e5]).unwrap().score < 0.6);
     assert_eq!(Model::from_bytes(&model.to_bytes()).unwrap(), model);
 }
+
+#[test]
+fn trees_agree_about_what_is_far_off_and_less_about_the_edge() {
+    let rows = tailed_rows();
+    let model = train(&rows, 4).unwrap();
+    let far = model.assess(&[500.0, -400.0, 12.5, 900.0]).unwrap();
+    assert!(far.score > far.threshold && far.confidence > 0.95, "{far:?}");
+    for row in rows.chunks_exact(4) {
+        let found = model.assess(row).unwrap();
+        assert_eq!(found.score.to_bits(), model.score(row).unwrap().to_bits());
+        let alone = single_trees(&model, row);
+        let agree = alone.iter().filter(|score| (**score > found.threshold) == (found.score > found.threshold)).count();
+        assert!((found.confidence - agree as f64 / alone.len() as f64).abs() < 1e-12, "{found:?}");
+    }
+    assert!(model.assess(&[1.0]).is_err());
+}
+
+/// The scores that each tree gives by itself.
+fn single_trees(model: &Model, row: &[f64]) -> Vec<f64> {
+    let matrix = model.single(row).unwrap();
+    model.forest.single_scores(matrix.row(0))
+}

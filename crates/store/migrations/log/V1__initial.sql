@@ -152,12 +152,15 @@ CREATE TABLE host_sample (
   not_attributed_received_bytes INTEGER,
   not_attributed_sent_bytes    INTEGER,
   not_attributed_reasons       INTEGER,
-  clock_step_ms                INTEGER,
   watch_late_ms                INTEGER,
   watch_log_failing_ms         INTEGER,
   watch_state_failing_ms       INTEGER,
   watch_channel_failing_ms     INTEGER,
-  watch_outbox_age_ms          INTEGER
+  watch_outbox_age_ms          INTEGER,
+  clock_step_ms                INTEGER,
+  anomaly_score                REAL,
+  anomaly_threshold            REAL,
+  anomaly_confidence           REAL
 ) STRICT;
 
 CREATE TABLE cpu (id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;

@@ -178,6 +178,7 @@ impl Encoder {
             host: snapshot.host.clone(),
             not_attributed: snapshot.not_attributed.clone(),
             watch: snapshot.watch,
+            anomaly: snapshot.anomaly,
         };
         let rows = [
             self.host.encode(&[host]),

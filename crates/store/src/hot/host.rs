@@ -3,11 +3,11 @@
 use rusqlite::types::Value;
 use watchkeeper_core::catalogue::EntityRef;
 use watchkeeper_core::reading::{CpuTimes, HostCounters, Load, Memory, Pressure, Stall, Swap};
-use watchkeeper_core::snapshot::{Host, Remainder, RemainderReason, Watch};
+use watchkeeper_core::snapshot::{Anomaly, Host, Remainder, RemainderReason, Watch};
 use watchkeeper_core::{EntityKind, Snapshot};
 
 use super::layout::{Cell, Column, Kind, Layout, difference, gauge, put, take};
-use super::watch;
+use super::{anomaly, watch};
 
 /// The parts of a snapshot that `host_sample` holds.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,7 @@ pub(crate) struct HostItem {
     pub(crate) host: Host,
     pub(crate) not_attributed: Remainder,
     pub(crate) watch: Option<Watch>,
+    pub(crate) anomaly: Option<Anomaly>,
 }
 
 pub(crate) struct HostKind;
@@ -78,6 +79,9 @@ const COLUMNS: &[Column] = &[
     gauge(25, "watch_channel_failing_ms"),
     gauge(25, "watch_outbox_age_ms"),
     difference(26, "clock_step_ms"),
+    gauge(27, "anomaly_score"),
+    gauge(27, "anomaly_threshold"),
+    gauge(27, "anomaly_confidence"),
 ];
 
 const CPU: usize = 1;
@@ -89,9 +93,9 @@ const COUNTERS: usize = 37;
 const CONNECTIONS: usize = 45;
 const REMAINDER: usize = 46;
 const REASONS: usize = 51;
-/// The last one.
-const CLOCK_STEP: usize = COLUMNS.len() - 1;
 const WATCH: usize = 52;
+const CLOCK_STEP: usize = 57;
+const ANOMALY: usize = 58;
 
 /// Bits of `not_attributed_reasons`, from bit 0.
 const REASON_BITS: [RemainderReason; 5] = [
@@ -159,6 +163,7 @@ impl Kind for HostKind {
         cells[REASONS] = Cell::Int(bits.map(|(bit, _)| 1_i64 << bit).sum());
         cells[CLOCK_STEP] = host.clock_step_ms.map_or(Cell::Null, Cell::Int);
         watch::cells(item.watch, &mut cells[WATCH..][..watch::COUNT]);
+        anomaly::cells(item.anomaly, &mut cells[ANOMALY..][..anomaly::COUNT]);
     }
 
     fn fill(item: &mut HostItem, cells: &[Cell]) {
@@ -202,6 +207,7 @@ impl Kind for HostKind {
             reasons: reasons.map(|(_, reason)| *reason).collect(),
         };
         item.watch = watch::watch(&cells[WATCH..]);
+        item.anomaly = anomaly::anomaly(&cells[ANOMALY..]);
     }
 
     fn lend(items: &mut Vec<HostItem>, snapshot: &mut Snapshot, _listed: bool) {
@@ -209,6 +215,7 @@ impl Kind for HostKind {
             snapshot.host = std::mem::take(&mut item.host);
             snapshot.not_attributed = std::mem::take(&mut item.not_attributed);
             snapshot.watch = item.watch.take();
+            snapshot.anomaly = item.anomaly.take();
         }
     }
 
@@ -217,6 +224,7 @@ impl Kind for HostKind {
             item.host = std::mem::take(&mut snapshot.host);
             item.not_attributed = std::mem::take(&mut snapshot.not_attributed);
             item.watch = snapshot.watch.take();
+            item.anomaly = snapshot.anomaly.take();
         }
     }
 }

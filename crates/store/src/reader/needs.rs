@@ -158,7 +158,8 @@ fn fill_host(snapshot: &mut Snapshot, groups: u32) {
     }
     let mut item = HostItem::default();
     HostKind::fill(&mut item, &cells);
-    (snapshot.host, snapshot.not_attributed, snapshot.watch) = (item.host, item.not_attributed, item.watch);
+    (snapshot.host, snapshot.not_attributed) = (item.host, item.not_attributed);
+    (snapshot.watch, snapshot.anomaly) = (item.watch, item.anomaly);
 }
 
 /// The answers of a metric for an entity of which everything is known.

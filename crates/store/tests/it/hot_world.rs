@@ -11,7 +11,7 @@ use watchkeeper_core::reading::{
     ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Stall, Swap,
 };
 use watchkeeper_core::snapshot::{
-    Cpu, Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, TickFlags, Watch,
+    Anomaly, Cpu, Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, TickFlags, Watch,
 };
 use watchkeeper_core::{BootId, Image, Moment, ProcessKey, ProcessState, Snapshot};
 use watchkeeper_store::{Reader, SqliteRecorder, Store, StoreConfig};
@@ -233,7 +233,7 @@ impl World {
         let keep = |dice: &mut Dice| previous.as_ref().filter(|_| !dice.one_in(3));
         let dice = &mut self.dice;
         let snapshot = Snapshot {
-            anomaly: None,
+            anomaly: keep(dice).map_or_else(|| dice.maybe(anomaly), |last| last.anomaly),
             checks: keep(dice).map_or_else(|| dice.maybe(checks), |last| last.checks.clone()),
             watch: keep(dice).map_or_else(|| dice.maybe(watch), |last| last.watch),
             at: Moment { ts_ms, mono_ms, suspended_ms: 17, boot: boot() },
@@ -481,6 +481,11 @@ fn checks(dice: &mut Dice) -> Vec<Check> {
         }
     };
     names.into_iter().map(&mut check).collect()
+}
+
+fn anomaly(dice: &mut Dice) -> Anomaly {
+    let mut share = || dice.roll(1_001) as f64 / 1_000.0;
+    Anomaly { score: share(), threshold: share(), confidence: share() }
 }
 
 fn watch(dice: &mut Dice) -> Watch {

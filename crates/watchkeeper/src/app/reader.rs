@@ -1,6 +1,6 @@
 //! The stage that looks at the machine, one look an interval, and hands each snapshot on.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use watchkeeper_collect::{Collector, derive};
@@ -11,6 +11,7 @@ use super::analyst::Command;
 use super::pace::{NewReading, Signal, Woken, next_due};
 use super::sinks::Outlets;
 use crate::health::{Health, Lasting, ReaderHealth, locked};
+use crate::judge::Judge;
 use crate::mailbox::Mailbox;
 
 /// The reader and where its snapshots go.
@@ -21,6 +22,8 @@ pub struct Reader {
     pub interval: Duration,
     /// Orders from outside.
     pub signal: Arc<Signal>,
+    /// What says how strange a look is, if anything does.
+    pub judge: Arc<Bench>,
     /// The recorder's mailbox.
     pub recorder: Arc<Mailbox<()>>,
     /// The analyst's mailbox.
@@ -32,6 +35,9 @@ pub struct Reader {
     /// For how long what fails has been failing.
     pub lasting: Lasting,
 }
+
+/// Where the judge of the day sits; a reload seats another one.
+pub type Bench = Mutex<Option<Arc<Judge>>>;
 
 impl Reader {
     /// Looks until told to stop. `first` is the reading that was handed on already.
@@ -86,6 +92,8 @@ impl Reader {
     pub fn hand_on(&mut self, mut snapshot: Snapshot, late: Duration) {
         let late_ms = u64::try_from(late.as_millis()).unwrap_or(u64::MAX);
         snapshot.watch = Some(self.lasting.look(&self.health, snapshot.at, late_ms));
+        let judge = locked(&self.judge).clone();
+        snapshot.anomaly = judge.and_then(|judge| judge.anomaly(&snapshot));
         note(&mut locked(&self.health.reader), &snapshot);
         let snapshot = Arc::new(snapshot);
         self.recorder.put(Arc::clone(&snapshot));
@@ -124,6 +132,7 @@ mod tests {
             collector: Box::new(collector),
             interval,
             signal: Arc::default(),
+            judge: Arc::default(),
             recorder: Arc::default(),
             analyst: Arc::default(),
             sinks: Arc::default(),

@@ -59,6 +59,8 @@ impl App {
         if let Err(error) = current.sinks.take_on(&settings) {
             tracing::error!("{error:#}");
         }
+        locked(&self.judge).clone_from(&settings.judge);
+        super::warn_of_interval(&settings);
         self.analyst.command(Command::Reload(Arc::clone(&settings)));
         if let Some(collector) = collector {
             current.tier = collector.tier();

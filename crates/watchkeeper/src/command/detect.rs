@@ -91,7 +91,7 @@ pub fn detect(global: &Global, args: &DetectArgs) -> anyhow::Result<u8> {
     logging::start(&loaded.config.log);
     let zone = super::zone(&loaded);
     let model = model_file::read(&args.model)?;
-    let features = fitness::known_features(&model, &args.model)?;
+    let features = model_file::columns(&model, &args.model)?;
     // The sentence holds what the system said, and for a file of another kind what to do.
     let log = Log::open(&args.log, &zone).map_err(|error| match error {
         StatusLogError::Write { .. } => anyhow!("{error}; name another file with --log"),

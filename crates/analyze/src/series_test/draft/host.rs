@@ -44,9 +44,13 @@ fn write_one(snapshot: &mut Snapshot, name: &str, value: f64, all: &[(&'static M
         "system.paging.faults.minor" => host.counters.minor_faults = Some(changed),
         "system.paging.faults.major" => host.counters.major_faults = Some(changed),
         "watchkeeper.collection.dropped" => snapshot.dropped = value.round() as u32,
-        "anomaly.score" | "anomaly.confidence" => {
-            let anomaly = snapshot.anomaly.get_or_insert(Anomaly { score: 0.0, confidence: 1.0 });
-            *if name == "anomaly.score" { &mut anomaly.score } else { &mut anomaly.confidence } = value;
+        "anomaly.score" | "anomaly.threshold" | "anomaly.confidence" => {
+            let anomaly = snapshot.anomaly.get_or_insert(Anomaly { score: 0.0, threshold: 0.5, confidence: 1.0 });
+            *match name {
+                "anomaly.score" => &mut anomaly.score,
+                "anomaly.threshold" => &mut anomaly.threshold,
+                _ => &mut anomaly.confidence,
+            } = value;
         }
         _ => {
             memory(host.memory.as_mut(), name, value)

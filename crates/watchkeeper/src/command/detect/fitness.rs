@@ -1,31 +1,17 @@
-//! Whether a model can judge here: the program has to know its features, the machine has to offer them.
+//! Whether a model can judge here: the machine has to offer what it judges by.
 
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use watchkeeper_collect::derive;
-use watchkeeper_core::text::clean;
 use watchkeeper_core::{GapReason, Reading, Section};
-use watchkeeper_detect::Model;
-use watchkeeper_report::{Column, column};
+use watchkeeper_report::Column;
 
 use crate::model_file::{shown, train_command};
 
 /// Why a model cannot judge here.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FitnessError {
-    /// It judges by something that no recording of this version has.
-    #[error(
-        "{} judges by {features}, which this program does not know; learn another model: {}",
-        shown(path),
-        train_command(path)
-    )]
-    UnknownFeatures {
-        /// The model.
-        path: PathBuf,
-        /// The features, safe to show.
-        features: String,
-    },
     /// It judges by something that cannot be read here.
     #[error(
         "{} judges by {title}, which cannot be read here ({}: {}{}); learn without it: {} --features ...",
@@ -47,19 +33,6 @@ pub enum FitnessError {
         /// What would help.
         remedy: Option<String>,
     },
-}
-
-/// The columns that a model judges by, in its order.
-pub fn known_features(model: &Model, path: &Path) -> Result<Vec<&'static Column>, FitnessError> {
-    let unknown: Vec<String> = model
-        .features()
-        .filter(|feature| column(feature).is_none())
-        .map(|feature| format!("`{}`", clean(feature, 80)))
-        .collect();
-    if !unknown.is_empty() {
-        return Err(FitnessError::UnknownFeatures { path: path.to_owned(), features: unknown.join(", ") });
-    }
-    Ok(model.features().filter_map(column).collect())
 }
 
 /// Whether a first look has everything that the features need. What is only unknown for now is let pass, such as the use
@@ -113,15 +86,7 @@ mod tests {
     use super::*;
     use watchkeeper_collect::CollectConfig;
     use watchkeeper_core::Gap;
-    use watchkeeper_detect::{ForestOptions, Training};
-    use watchkeeper_report::columns;
-
-    fn model(features: &[&str]) -> Model {
-        let features: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
-        let rows: Vec<f64> = (0..20 * features.len()).map(|number| (number % 7) as f64).collect();
-        let training = Training { features: &features, rows: &rows, at_ms: 0, source: "a.csv", interval_ms: None };
-        Model::train(&training, &ForestOptions::default()).unwrap()
-    }
+    use watchkeeper_report::{column, columns};
 
     fn reading() -> Reading {
         watchkeeper_collect::open(&CollectConfig::default()).unwrap().read().unwrap()
@@ -132,19 +97,6 @@ mod tests {
         for column in columns() {
             assert_ne!(section(column.source.metric()), Section::Ticks, "{}", column.title);
         }
-    }
-
-    #[test]
-    fn a_model_of_another_kind_is_refused_with_the_command() {
-        let path = Path::new("other.model");
-        let error = known_features(&model(&["CPU Usage (%)", "Fan\u{1b} (rpm)", "Noise"]), path).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "other.model judges by `Fan\\u{1b} (rpm)`, `Noise`, which this program does not know; learn another model: \
-             `watchkeeper train --model other.model`"
-        );
-        let known = known_features(&model(&["Memory Usage (%)", "CPU Usage (%)"]), path).unwrap();
-        assert_eq!(known.iter().map(|column| column.short).collect::<Vec<_>>(), ["memory", "cpu"]);
     }
 
     #[test]
