@@ -1,5 +1,6 @@
 //! Evidence, as far as the snapshot and the last minutes give it.
 
+mod check;
 mod expectation;
 
 use std::collections::BTreeMap;
@@ -62,8 +63,8 @@ impl<'a> Scene<'a> {
             None if self.ranking(best).0.processes.is_empty() => (best.substitute().unwrap_or(best), None),
             None => (best, None),
         };
-        // Who takes most of the machine says nothing of a socket whose listener is not known.
-        let is_named = first.is_some() || !matches!(alert.entity, Entity::Socket(_));
+        // Who takes most of the machine says nothing of a check, or of a socket whose listener is not known.
+        let is_named = first.is_some() || !check::blames_nobody(rule.metric, &alert.entity);
         let (ranking, changes) = self.ranking(measure);
         let others = ranking.processes.iter().filter(|other| first.as_ref().is_none_or(|own| own.key != other.key));
         let listed: Vec<&Ranked> = first.iter().chain(others).filter(|_| is_named).take(TOP).collect();
@@ -172,6 +173,7 @@ impl<'a> Scene<'a> {
                 Some(process) => format!("{} (pid {})", clean(&process.image.program, LONGEST_NAME), key.pid),
                 None => format!("pid {}", key.pid),
             },
+            Entity::Check(name) => self.check_words(name),
             Entity::Socket(name) => {
                 let name = clean(name, LONGEST_NAME);
                 match self.listener(entity) {
