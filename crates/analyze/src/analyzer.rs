@@ -133,6 +133,9 @@ impl Analyzer {
             if !turns.is_empty() {
                 scene.expect(&watched.rule, watched.finding(), &self.settings.time_zone);
             }
+            for (_, alert) in turns.iter().filter(|(turn, _)| turn.fires()) {
+                scene.rises(alert, watched.trend(&alert.entity, snapshot));
+            }
             turned.extend(Turned::of(Some(place), turns));
         }
         gather(&self.settings, &mut self.watched, &mut self.incidents, &mut scene, &mut turned);

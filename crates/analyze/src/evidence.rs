@@ -2,13 +2,14 @@
 
 mod check;
 mod expectation;
+mod trend;
 
 use std::collections::BTreeMap;
 
-use watchkeeper_core::evidence::{EVIDENCE_VERSION, Known, ProgramChange, TOP};
+use watchkeeper_core::evidence::{EVIDENCE_VERSION, Known, ProgramChange, TOP, Trend};
 use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::text::clean;
-use watchkeeper_core::{Alert, Entity, Evidence, Section, Unit};
+use watchkeeper_core::{Alert, Entity, Evidence, Fingerprint, Section, Unit};
 
 use crate::lineage::Family;
 use crate::ranking::{Measure, Ranked, Ranking, Whole};
@@ -16,6 +17,7 @@ use crate::ring::Ring;
 use crate::rule::Rule;
 use crate::watch::{Tick, lasting};
 use expectation::Broken;
+pub(crate) use trend::trend;
 
 /// Longest foreign name in a title, in characters.
 const LONGEST_NAME: usize = 80;
@@ -30,11 +32,19 @@ pub(crate) struct Scene<'a> {
     rankings: BTreeMap<(&'static str, Whole), (Ranking, Vec<ProgramChange>)>,
     /// Expectations that are broken, by their rules.
     broken: BTreeMap<String, Broken>,
+    /// How what is watched rises, by alert.
+    trends: BTreeMap<Fingerprint, Trend>,
 }
 
 impl<'a> Scene<'a> {
     pub(crate) fn new(tick: &'a Tick<'a>, ring: &'a Ring) -> Self {
-        Self { tick, ring, family: None, rankings: BTreeMap::new(), broken: BTreeMap::new() }
+        let (rankings, broken, trends) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { tick, ring, family: None, rankings, broken, trends }
+    }
+
+    /// Remembers how what an alert watches rises.
+    pub(crate) fn rises(&mut self, alert: &Alert, trend: Option<Trend>) {
+        self.trends.extend(trend.map(|trend| (alert.fingerprint, trend)));
     }
 
     /// When the tick was, milliseconds UTC.
@@ -98,7 +108,7 @@ impl<'a> Scene<'a> {
             usual: if is_level { Known::NotYet } else { Known::Nothing },
             recurrence: Known::NotYet,
             last_acknowledgement: Known::NotYet,
-            trend: None,
+            trend: self.trends.get(&alert.fingerprint).cloned(),
             summary: None,
             runbook: None,
             time_zone: time_zone.to_owned(),

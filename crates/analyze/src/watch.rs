@@ -5,6 +5,7 @@ pub(crate) mod expected;
 use std::collections::BTreeMap;
 
 use watchkeeper_core::catalogue::{self, EntityRef};
+use watchkeeper_core::evidence::Trend;
 use watchkeeper_core::snapshot::Process;
 use watchkeeper_core::{Alert, AlertState, Entity, EntityKind, Fingerprint, HostId, Snapshot};
 
@@ -116,6 +117,11 @@ impl Watched {
     /// The longest of its windows, milliseconds; 0 without any.
     pub(crate) fn longest_window_ms(&self) -> i64 {
         self.windows.longest_ms()
+    }
+
+    /// How what it watches on an entity rises, if it looks at a rise.
+    pub(crate) fn trend(&self, entity: &Entity, snapshot: &Snapshot) -> Option<Trend> {
+        crate::evidence::trend(&self.rule, &self.windows, entity, snapshot)
     }
 
     /// Adds a tick to its windows; every tick, before it is asked about it.

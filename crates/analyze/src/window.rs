@@ -45,7 +45,7 @@ impl PartialEq for Kept {
 pub(crate) struct Asked {
     /// The input of the question that it answers.
     pub(crate) input: usize,
-    function: Function,
+    pub(crate) function: Function,
     of_host: bool,
     /// Index of the field among those of the host or of the entity.
     track: usize,
@@ -77,6 +77,19 @@ struct Life {
     key: ProcessKey,
     /// Observed time; also before the first tick.
     began_ms: i64,
+}
+
+/// How a window rises or falls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Line {
+    /// Robust slope, in the unit of the field.
+    pub(crate) per_second: f64,
+    /// Share of the variation that a straight line explains.
+    pub(crate) r2: f64,
+    /// Probability that values without a trend look like this.
+    pub(crate) p: f64,
+    /// How long the window knows its field, milliseconds.
+    pub(crate) known_ms: i64,
 }
 
 /// The windows of a rule.
@@ -248,6 +261,27 @@ impl Windows {
         };
         state.value(asked, kept.shape, self.now_ms)
     }
+
+    /// How a window of an entity rises or falls; of `growth` how its floor does.
+    pub(crate) fn line(&self, entity: &Entity, asked: &Asked) -> Option<Line> {
+        let (state, kept) = if asked.of_host {
+            (&self.host, self.of_host.get(asked.track)?)
+        } else {
+            (self.states.get(*self.index.get(entity)?)?.as_ref()?, self.own.get(asked.track)?)
+        };
+        let track = state.tracks.get(asked.track)?;
+        let (seen, rising) = if asked.function == Function::Growth {
+            growth::floors(track, kept.shape)
+        } else {
+            (vec![track.means()], vec![track.means()])
+        };
+        Some(Line {
+            per_second: statistics::slope(&rising)?,
+            r2: statistics::explained(&seen),
+            p: statistics::trend_p(&seen),
+            known_ms: track.known_ms(),
+        })
+    }
 }
 
 impl State {
@@ -349,5 +383,7 @@ fn oldest(programs: &Programs<'_>, snapshot: &Snapshot) -> Vec<Option<ProcessKey
 
 #[cfg(test)]
 mod naive;
+#[cfg(test)]
+mod rules;
 #[cfg(test)]
 mod stories;

@@ -1,6 +1,7 @@
 //! Texts for people: local time, foreign text made safe, the sentence that names the culprit.
 
 mod pattern;
+mod trend;
 
 use std::fmt::Write as _;
 
@@ -11,6 +12,7 @@ use crate::evidence::{Contributor, Evidence};
 use crate::identity::Entity;
 
 pub use pattern::pattern_sentence;
+pub use trend::trend_sentence;
 
 /// Local time as `YYYY-MM-DD HH:MM:SS`; a time outside the calendar reads `unknown time`.
 pub fn local_time(ts_ms: i64, zone: &TimeZone) -> String {

@@ -40,6 +40,11 @@ struct Life {
     floor: Vec<Point>,
 }
 
+/// The smallest values of a window and its floor, each one group of points for each life.
+pub(super) fn floors(track: &Track, shape: Shape) -> (Vec<Vec<Point>>, Vec<Vec<Point>>) {
+    lives(track, shape).into_iter().map(|life| (life.least, life.floor)).unzip()
+}
+
 /// Gain per second in the unit of the values; 0 where nothing is gained for good.
 pub(super) fn growth(track: &Track, shape: Shape) -> f64 {
     rise(&lives(track, shape), shape).unwrap_or(0.0)

@@ -105,5 +105,23 @@ fn complementary_error(x: f64) -> f64 {
     t * (TERMS.iter().fold(0.0, |sum, term| sum * t + term) - x * x).exp()
 }
 
+/// The share of the variation within the groups that straight lines of one slope explain, 0..1; 0 where nothing varies.
+pub(crate) fn explained(groups: &[Vec<Point>]) -> f64 {
+    let (mut times, mut values, mut both) = (0.0, 0.0, 0.0);
+    for group in groups {
+        let count = group.len() as f64;
+        let mean_s = group.iter().map(|point| point.at_s).sum::<f64>() / count;
+        let mean = group.iter().map(|point| point.value).sum::<f64>() / count;
+        for point in group {
+            let (time, value) = (point.at_s - mean_s, point.value - mean);
+            times += time * time;
+            values += value * value;
+            both += time * value;
+        }
+    }
+    let share = both * both / (times * values);
+    if share.is_finite() { share.min(1.0) } else { 0.0 }
+}
+
 #[cfg(test)]
 mod tests;

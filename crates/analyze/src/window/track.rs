@@ -144,6 +144,11 @@ impl Track {
         self.buckets.iter()
     }
 
+    /// Time with a known value in the window, milliseconds.
+    pub(super) fn known_ms(&self) -> i64 {
+        self.known_ms
+    }
+
     /// Whether enough is known to say anything about the window: 80 % of it.
     #[inline]
     pub(super) fn is_known(&self, shape: Shape) -> bool {

@@ -169,6 +169,9 @@ fn facts(incident: &Incident, zone: &TimeZone) -> Vec<(&'static str, String)> {
         Entity::Process(key) => facts.push(("Where", format!("process with pid {}", key.pid))),
         entity => facts.push(("Where", format!("{} {}", entity.kind(), text::clean(&entity.name(), 160)))),
     }
+    if let Some(trend) = &evidence.trend {
+        facts.push(("Trend", text::trend_sentence(trend, evidence.fired_ms, zone)));
+    }
     facts.push(("Usual", usual(evidence.unit, &evidence.usual)));
     facts.push(("Before", recurrence(&evidence.recurrence, zone)));
     if let Known::Yes(last) = &evidence.last_acknowledgement {

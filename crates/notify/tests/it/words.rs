@@ -1,8 +1,9 @@
 //! What messages say: golden files of subject, text and HTML, and everything foreign made harmless.
 
 use proptest::prelude::*;
+use watchkeeper_core::evidence::Trend;
 use watchkeeper_core::outbox::Due;
-use watchkeeper_core::{IncidentEvent, Severity};
+use watchkeeper_core::{IncidentEvent, Severity, Unit};
 use watchkeeper_notify::{Message, plan_test, render};
 
 use crate::fixture::{OPENED_MS, due, filesystem, incident, origin, told, told_at};
@@ -33,6 +34,28 @@ fn an_opened_incident_names_the_culprit_and_all_that_is_known() {
 fn a_message_about_little_says_what_is_not_known() {
     let message = words(&told(&[(IncidentEvent::Opened, &filesystem(0))]), OPENED_MS + 30_000);
     golden("filesystem", &message);
+}
+
+#[test]
+fn a_message_about_a_rise_says_when_it_will_be_full() {
+    let mut leak = incident(0);
+    leak.evidence.trend = Some(Trend {
+        metric: "process.memory.usage".to_owned(),
+        unit: Unit::Bytes,
+        per_second: 60_000.0,
+        rise: 1_296_000_000.0,
+        r2: 0.98,
+        p: 1e-9,
+        window_ms: 21_600_000,
+        limit: Some(8e9),
+        full_ms: Some(leak.evidence.fired_ms + 32_400_000),
+    });
+    let message = words(&told(&[(IncidentEvent::Opened, &leak)]), OPENED_MS + 5_000);
+    let said =
+        "rose by 1.2 GiB in 6 h 0 m, 206.0 MiB/h (r2 0.98); the machine's memory will be full in about 9 h 0 m, at";
+    let text = message.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&format!("Trend {said}")), "{text}");
+    assert!(message.html.contains("will be full in about 9 h 0 m"), "{}", message.html);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use jiff::tz::TimeZone;
-use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit};
+use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit, trend_sentence};
 use watchkeeper_core::{Change, Gap, Incident, IncidentEvent, Severity};
 
 use super::stage::Stage;
@@ -86,7 +86,15 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
     let since = local_time(evidence.since_ms, zone);
     let what = title_with_culprit(&incident.title, evidence);
     let threshold = evidence.threshold.map_or(String::new(), |t| format!(" (threshold {})", evidence.unit.show(t)));
-    format!("{time}  {}  {number}{what}\n{:21}{value}{threshold} since {since}\n", paint(colour, code, &word), "")
+    let trend = evidence
+        .trend
+        .as_ref()
+        .map_or(String::new(), |trend| format!("{:21}{}\n", "", trend_sentence(trend, evidence.fired_ms, zone)));
+    format!(
+        "{time}  {}  {number}{what}\n{:21}{value}{threshold} since {since}\n{trend}",
+        paint(colour, code, &word),
+        ""
+    )
 }
 
 fn paint(colour: bool, code: &str, word: &str) -> String {
@@ -106,7 +114,7 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchkeeper_core::evidence::{Evidence, Known};
+    use watchkeeper_core::evidence::{Evidence, Known, Trend};
     use watchkeeper_core::{Entity, GapReason, IncidentKey, Section, Unit};
 
     fn incident() -> Incident {
@@ -160,6 +168,20 @@ mod tests {
         let held = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &incident);
         let resolved = incident_text(&zone, false, IncidentEvent::Resolved, 185_000, &incident);
         let ended = incident_text(&zone, true, IncidentEvent::Ended, 60_000, &incident);
+        let mut rising = incident.clone();
+        rising.evidence.trend = Some(Trend {
+            metric: "process.unix.file_descriptor.count".to_owned(),
+            unit: Unit::Count,
+            per_second: 0.1,
+            rise: 360.0,
+            r2: 1.0,
+            p: 0.0,
+            window_ms: 3_600_000,
+            limit: None,
+            full_ms: None,
+        });
+        let rising = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &rising);
+        assert!(rising.ends_with("\n                     rose by 360 in 1 h 0 m, 360/h (r2 1.00)\n"), "{rising}");
         insta::assert_snapshot!([opened, held, resolved, ended.replace('\u{1b}', "ESC")].concat(), @r"
         1970-01-01 01:01:00  CRITICAL  #7 CPU above 90 %\u{1b}[31m
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30

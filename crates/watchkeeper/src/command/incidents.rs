@@ -13,6 +13,7 @@ use watchkeeper_core::incident::IncidentFilter;
 use watchkeeper_core::port::{IncidentRecord, MessageState};
 use watchkeeper_core::text::{
     clean, contributor_name, culprit_sentence, duration, local_time, pattern_sentence, title_with_culprit,
+    trend_sentence,
 };
 use watchkeeper_core::{History, IncidentEvent, Ticket, Unit};
 use watchkeeper_store::Reader;
@@ -173,6 +174,9 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
     line("host", clean(&incident.host, 100));
     line("rule", format!("{}: {}", clean(&evidence.rule, 100), clean(&evidence.condition, 300)));
     line("value", value_line(evidence));
+    if let Some(trend) = &evidence.trend {
+        line("trend", trend_sentence(trend, evidence.fired_ms, zone));
+    }
     line("since", local_time(evidence.since_ms, zone));
     line("opened", local_time(incident.opened_ms, zone));
     let closed = incident.closed_ms.map_or("still open".to_owned(), |closed| {

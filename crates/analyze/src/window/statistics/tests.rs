@@ -45,9 +45,24 @@ fn outliers_do_not_move_the_slope() {
 }
 
 #[test]
+fn a_line_explains_what_lies_on_it() {
+    // Squares of the correlations of R.
+    for (values, share) in [
+        (vec![1.0, 2.0, 3.0, 4.0], 1.0),
+        (vec![4.0, 3.0, 2.0, 1.0], 1.0),
+        (vec![1.0, 3.0, 2.0, 4.0], 0.64),
+        (vec![2.0, 1.0, 1.0, 2.0], 0.0),
+        (vec![5.0, 5.0, 5.0, 5.0], 0.0),
+    ] {
+        assert_near(explained(&[points(&values)]), share, 1e-12);
+    }
+}
+
+#[test]
 fn groups_are_not_held_against_each_other() {
     let lives = [points(&[0.0, 1.0, 2.0, 3.0]), points(&[-50.0, -49.0, -48.0, -47.0])];
     assert_near(slope(&lives).unwrap(), 0.1, 1e-12);
+    assert_near(explained(&lives), 1.0, 1e-12);
     // Two rises of four values each, of which each alone would be no evidence.
     assert!(trend_p(&lives) < trend_p(&lives[..1]));
 }
@@ -101,8 +116,9 @@ proptest! {
     }
 
     #[test]
-    fn probabilities_are_between_0_and_1(values in prop::collection::vec(-1e12_f64..1e12, 0..60)) {
+    fn probabilities_and_shares_are_between_0_and_1(values in prop::collection::vec(-1e12_f64..1e12, 0..60)) {
         let values = [points(&values)];
         prop_assert!((0.0..=1.000_001).contains(&trend_p(&values)));
+        prop_assert!((0.0..=1.0).contains(&explained(&values)));
     }
 }
