@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod analyzer;
+pub mod backtest;
 mod config;
 mod enrich;
 mod evidence;
@@ -21,10 +22,10 @@ mod ranking;
 pub mod reasoning;
 mod ring;
 mod rule;
+pub mod series_test;
 mod watch;
 mod window;
 
-pub mod series_test;
 pub use analyzer::{AlertCounts, Analyzer, Settings};
 pub use config::{RuleConfig, RuleFile, RulesConfig};
 pub use enrich::enrich;

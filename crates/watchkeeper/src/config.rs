@@ -43,7 +43,7 @@ use watchkeeper_store::{SinkConfig, StoreConfig, validate_sinks};
 pub use anomaly::AnomalyConfig;
 pub use diagnostic::ConfigError;
 pub use document::{default_document, effective_document};
-pub use load::{Loaded, Place, SourceFile, Sources, load, salvaged};
+pub use load::{Loaded, Place, SideFile, SourceFile, Sources, load, load_side, salvaged};
 pub use manual::manual;
 pub(crate) use nearest::nearest;
 pub use record::RecordConfig;

@@ -1,10 +1,14 @@
-//! Times as people write them, where one in the future is meant: `2h`, `03:00`, `tomorrow 03:00`, ISO 8601, epoch.
+//! Times as people write them: `2h`, `03:00`, `tomorrow 03:00`, `yesterday 3am`, `2h ago`, ISO 8601, epoch.
+
+mod past;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use watchkeeper_core::quantity::Span;
 use watchkeeper_core::text::{clean, local_time};
+
+pub use past::past;
 
 /// Numbers from here on are milliseconds since 1970, smaller ones seconds: as seconds it is the year 5138.
 const LEAST_EPOCH_MS: i64 = 100_000_000_000;
@@ -30,15 +34,11 @@ pub fn future(text: &str, now_ms: i64, zone: &TimeZone) -> Result<i64, String> {
 }
 
 fn parse(text: &str, now_ms: i64, zone: &TimeZone) -> Option<i64> {
-    if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        let epoch: i64 = text.parse().ok()?;
-        return Some(if epoch < LEAST_EPOCH_MS { epoch * 1_000 } else { epoch });
+    if let Some(time_ms) = absolute(text, zone) {
+        return Some(time_ms);
     }
     if let Ok(span) = Span::parse(text.strip_prefix("in ").unwrap_or(text)) {
         return now_ms.checked_add(span.ms());
-    }
-    if let Ok(timestamp) = text.parse::<Timestamp>() {
-        return Some(timestamp.as_millisecond());
     }
     let today = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone.clone()).date();
     let at = |moment: DateTime| Some(moment.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond());
@@ -52,12 +52,21 @@ fn parse(text: &str, now_ms: i64, zone: &TimeZone) -> Option<i64> {
             return at(today.checked_add(days.days()).ok()?.to_datetime(time));
         }
     }
-    if let Ok(date) = text.parse::<Date>().map(|date| date.to_datetime(Time::midnight()))
-        && text.len() == 10
-    {
-        return at(date);
+    None
+}
+
+/// A time that says by itself which one it is: epoch, ISO 8601, a date, a date and a time of day.
+fn absolute(text: &str, zone: &TimeZone) -> Option<i64> {
+    if text.len() > 1 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let epoch: i64 = text.parse().ok()?;
+        return Some(if epoch < LEAST_EPOCH_MS { epoch * 1_000 } else { epoch });
     }
-    at(text.parse::<DateTime>().ok()?)
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(timestamp.as_millisecond());
+    }
+    let date = text.parse::<Date>().ok().filter(|_| text.len() == 10).map(|date| date.to_datetime(Time::midnight()));
+    let moment = date.or_else(|| text.parse::<DateTime>().ok().filter(|_| time_of_day(text).is_none()))?;
+    Some(moment.to_zoned(zone.clone()).ok()?.timestamp().as_millisecond())
 }
 
 /// `03:00` or `03:00:30`.

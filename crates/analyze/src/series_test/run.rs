@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use watchkeeper_core::catalogue::metric;
 use watchkeeper_core::port::LoadedState;
 use watchkeeper_core::text::clean;
 use watchkeeper_core::{
@@ -71,8 +72,8 @@ pub struct Happened {
     pub state: AlertState,
 }
 
-/// Everything that is wrong with a test, with key paths from the test. `rules` are those in force in it.
-pub fn test_problems(test: &SeriesTest, rules: &[Rule]) -> Vec<Problem> {
+/// Everything that is wrong with a test, with key paths from the test. `rules` are those in force in it, if they are known.
+pub fn test_problems(test: &SeriesTest, rules: Option<&[Rule]>) -> Vec<Problem> {
     let mut problems = Vec::new();
     if test.name.trim().is_empty() {
         problems.push(Problem::new("name", "the test has no name").help("say what it is to show"));
@@ -102,13 +103,14 @@ pub fn test_problems(test: &SeriesTest, rules: &[Rule]) -> Vec<Problem> {
             for (place, alert) in alerts.iter().flat_map(|alerts| alerts.iter()).enumerate() {
                 let (id, _) = split(alert);
                 let id = id.strip_prefix("no-data/").unwrap_or(id);
-                if !rules.iter().any(|rule| rule.id == id) {
+                if let Some(rules) = rules.filter(|rules| !rules.iter().any(|rule| rule.id == id)) {
                     let message = format!("no rule of this test has the id `{}`", clean(id, 80));
                     let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).take(20).collect();
-                    problems.push(
-                        Problem::new(format!("expect.{index}.{key}.{place}"), message)
-                            .help(format!("rules of this test are {}", ids.join(", "))),
-                    );
+                    let help = match ids.as_slice() {
+                        [] => "`watchkeeper rules list` shows the rules of the configuration".to_owned(),
+                        ids => format!("rules of this test are {}", ids.join(", ")),
+                    };
+                    problems.push(Problem::new(format!("expect.{index}.{key}.{place}"), message).help(help));
                 }
             }
         }
@@ -182,7 +184,13 @@ fn tracks(test: &SeriesTest) -> Result<Vec<Track>, Vec<Problem>> {
     for (index, series) in test.series.iter().enumerate() {
         let mut wrong = Vec::new();
         match Subject::of(series) {
-            Err(found) => wrong = found,
+            Err(found) => {
+                wrong = found;
+                // Its values are those of a metric all the same.
+                if let Some(metric) = metric(&series.metric) {
+                    wrong.extend(Values::read(&series.values, metric.unit).err().unwrap_or_default());
+                }
+            }
             Ok((subject, metric)) => {
                 if let Err(instead) = can_be_given(metric) {
                     wrong.push(Problem::new("metric", format!("`{}` cannot be given", metric.name)).help(instead));

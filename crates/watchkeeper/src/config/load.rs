@@ -1,5 +1,7 @@
 //! From texts to a checked configuration. Pure: what it reads comes in [`Sources`].
 
+mod side;
+
 use std::ffi::OsString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use super::shape::Shape;
 use super::source_map::{Origin, SourceMap};
 use super::tree::{self, Node};
 use super::{Config, environment, files, inner, inspect, rules, secrets};
+
+pub use side::{SideFile, load_side};
 
 /// The shape of [`Config`].
 pub static SHAPE: LazyLock<Shape> = LazyLock::new(Shape::of::<Config>);
