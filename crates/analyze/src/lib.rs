@@ -37,3 +37,5 @@ pub use rule::{Clear, Rule, Standing, compile, compile_shipped, effective, stand
 mod log;
 #[cfg(test)]
 mod scenes;
+#[cfg(test)]
+mod shipped;

@@ -114,27 +114,6 @@ fn for_is_three_intervals_at_least() {
     assert_eq!((at_once.hold_ms, at_once.asked_ms), (0, None));
 }
 
-fn shipped() -> Vec<RuleConfig> {
-    [include_str!("../../../../rules/host.toml"), include_str!("../../../../rules/filesystem.toml")]
-        .into_iter()
-        .flat_map(|text| toml::from_str::<RuleFile>(text).unwrap().rule)
-        .collect()
-}
-
-#[test]
-fn the_shipped_rules_are_right_at_every_interval() {
-    for interval_ms in [100, 1_000, 60_000, 3_600_000] {
-        let rules = compile_shipped(&shipped(), interval_ms).unwrap();
-        let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
-        assert_eq!(ids, ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]);
-        for rule in rules {
-            assert!(rule.hold_ms >= 3 * interval_ms && rule.title.is_some(), "{}", rule.id);
-        }
-    }
-    // At the interval that is set without configuration nothing is raised.
-    assert!(compile(&shipped(), 1_000).is_ok());
-}
-
 #[test]
 fn a_rule_in_toml_needs_only_an_id_and_what_it_is_about() {
     let text = "[[rule]]\nid = \"a\"\nwhen = 'system.cpu.utilization > \"90%\"'\n";

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use watchkeeper_analyze::Rule;
 use watchkeeper_core::Reading;
 use watchkeeper_core::text::clean;
 use watchkeeper_store::{SinkConfig, SinkFormat};
@@ -47,8 +48,7 @@ pub(super) fn banner(app: &App, settings: &Settings, first: &Reading, console: &
     }
     let file = settings.file.as_ref().map_or("none, defaults".to_owned(), |file| file.display().to_string());
     let _ = writeln!(text, "  settings    {file}");
-    let ids: Vec<&str> = settings.rules.iter().map(|rule| rule.id.as_str()).collect();
-    let _ = writeln!(text, "  rules       {}", if ids.is_empty() { "none".to_owned() } else { ids.join(", ") });
+    let _ = writeln!(text, "  rules       {}", rules(&settings.rules));
     let smtp = settings.config.smtp.iter();
     let channels: Vec<String> = smtp.map(|(name, smtp)| format!("{name}: mail through {}", smtp.server)).collect();
     if channels.is_empty() {
@@ -77,6 +77,23 @@ fn file(sink: &SinkConfig) -> String {
         None => "grows without end".to_owned(),
     };
     format!("{} ({format}, {every}, {kept})", clean(&sink.path.display().to_string(), 300))
+}
+
+/// Most of the user's own rules that are named.
+const MOST_NAMED: usize = 8;
+
+/// How many rules are shipped, and which are the user's own.
+fn rules(rules: &[Rule]) -> String {
+    let own: Vec<&str> = rules.iter().filter(|rule| !rule.shipped).map(|rule| rule.id.as_str()).collect();
+    let mut parts = Vec::new();
+    if rules.len() > own.len() {
+        parts.push(format!("{} shipped", rules.len() - own.len()));
+    }
+    if !own.is_empty() {
+        let more = if own.len() > MOST_NAMED { ", ..." } else { "" };
+        parts.push(format!("{} of your own: {}{more}", own.len(), own[..own.len().min(MOST_NAMED)].join(", ")));
+    }
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
 }
 
 #[cfg(test)]

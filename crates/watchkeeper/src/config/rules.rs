@@ -7,9 +7,14 @@ use super::Config;
 use super::nearest::nearest;
 
 /// The shipped rules: name of the file in `rules/`, content.
-const SHIPPED: [(&str, &str); 2] = [
+const SHIPPED: [(&str, &str); 7] = [
+    ("disk.toml", include_str!("../../../../rules/disk.toml")),
     ("filesystem.toml", include_str!("../../../../rules/filesystem.toml")),
     ("host.toml", include_str!("../../../../rules/host.toml")),
+    ("network.toml", include_str!("../../../../rules/network.toml")),
+    ("process.toml", include_str!("../../../../rules/process.toml")),
+    ("service.toml", include_str!("../../../../rules/service.toml")),
+    ("watch.toml", include_str!("../../../../rules/watch.toml")),
 ];
 
 /// The shipped rules as they are written. A test reads and compiles every file; one that could not be read would be
@@ -120,6 +125,9 @@ mod tests {
         let disabled = ids("rules.disable = [\"host-cpu\"]");
         assert!(!disabled.contains(&("host-cpu".to_owned(), true)), "{disabled:?}");
         assert_eq!(disabled.len(), on.len() - 1);
+        let enabled = ids("rules.enable = [\"new-listening-port\"]");
+        assert!(enabled.contains(&("new-listening-port".to_owned(), true)), "{enabled:?}");
+        assert_eq!(enabled.len(), on.len() + 1);
         let replaced = ids("[[rule]]\nid = \"host-cpu\"\nwhen = 'system.cpu.utilization > \"50%\"'");
         assert!(!replaced.contains(&("host-cpu".to_owned(), true)), "{replaced:?}");
         assert_eq!(replaced.last(), Some(&("host-cpu".to_owned(), false)));

@@ -4,19 +4,25 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::shipped;
+
 /// The program a burner counts as.
 pub const NAME: &str = "burn-the-core";
 
 /// The host and a rule that a burner breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
 /// that a test goes on with `for` and what else it wants of it.
-pub const RULE: &str = r#"
+pub fn rule() -> String {
+    format!("{HOST}\n{}\n{RULE}", shipped::none())
+}
+
+const HOST: &str = r#"
 [host]
 name = "testhost"
 time_zone = "Europe/Berlin"
 
-[rules]
-disable = ["host-cpu", "host-memory", "filesystem-full", "filesystem-full-critical"]
+[rules]"#;
 
+const RULE: &str = r#"
 [[rule]]
 id = "burner"
 title = "A process takes a large part of the machine"

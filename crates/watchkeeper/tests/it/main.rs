@@ -26,6 +26,8 @@ mod reload;
 mod replay;
 #[cfg(target_os = "linux")]
 mod rules;
+#[cfg(unix)]
+mod shipped;
 #[cfg(target_os = "linux")]
 mod sink;
 mod tidy;

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 /// One rule that a burning process breaks, and nobody who is told.
 fn told_nobody() -> String {
-    format!("{}for = \"3s\"\n", burner::RULE)
+    format!("{}for = \"3s\"\n", burner::rule())
 }
 
 #[test]

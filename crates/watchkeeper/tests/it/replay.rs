@@ -7,11 +7,12 @@ use serde_json::Value;
 
 use crate::burner::{self, Burner};
 use crate::program::Program;
+use crate::shipped;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn configuration() -> String {
-    format!("[collect]\ninterval = \"500ms\"\n{}for = \"2s\"\n", burner::RULE)
+    format!("[collect]\ninterval = \"500ms\"\n{}for = \"2s\"\n", burner::rule())
 }
 
 /// Whether an incident is about this process.
@@ -65,9 +66,7 @@ fn a_replay_tells_the_incidents_of_the_watch_with_their_evidence() {
 
     let misused = program.command(&["replay", name, "--rules", "current"]);
     assert_eq!(misused.status.code(), Some(2), "{misused:?}");
-    program.configure(
-        "rules.disable = [\"host-cpu\", \"host-memory\", \"filesystem-full\", \"filesystem-full-critical\"]",
-    );
+    program.configure(&format!("rules.{}", shipped::none()));
     let quiet = program.command(&["replay", name, "--rules", "current"]);
     assert!(quiet.stdout.contains("with 0 rules: no incident opened"), "{quiet:?}");
 

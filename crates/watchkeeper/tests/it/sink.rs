@@ -51,7 +51,7 @@ severity = "critical"
 "#,
         sink("csv", &csv),
         sink("jsonl", &jsonl),
-        burner::RULE
+        burner::rule()
     ));
     let mut watch = program.run();
     let banner = program.log();

@@ -30,7 +30,7 @@ group_wait = "1s"
 severity = "critical"
 "#,
         ca = authority.ca_file().display(),
-        rule = burner::RULE,
+        rule = burner::rule(),
     )
 }
 
