@@ -24,6 +24,7 @@ mod sinks;
 mod stage;
 mod tape;
 mod test_message;
+mod warm_up;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
@@ -227,7 +228,9 @@ impl App {
             tracing::warn!("{notice}");
         }
         let (tape, recording) = recording.map(|recording| recording.start(events)).transpose()?.unzip();
-        let analyst = Analyst {
+        // A recording holds all that the rules knew; what they know from the log would be missing in it.
+        let warms_up = tape.is_none();
+        let mut analyst = Analyst {
             analyzer: Analyzer::new(settings.analyzer(self.store.host_id()), state),
             settings: Arc::clone(settings),
             ledger,
@@ -254,9 +257,16 @@ impl App {
         reader.hand_on(derive(None, &first), Duration::ZERO);
         let (recorder_mail, analyst_mail) = (Arc::clone(&self.recorder), Arc::clone(&self.analyst));
         let health = Arc::clone(&self.health);
+        let (until_ms, interval) = (first.at.ts_ms, settings.config.collect.interval);
+        let analyse = move || {
+            if warms_up {
+                warm_up::warm_up(&mut analyst.analyzer, &analyst.state_folder, until_ms, interval);
+            }
+            analyst.run(&analyst_mail);
+        };
         Ok(Stages {
             recorder: Stage::start("recorder", events, move || recorder::run(recorder, &recorder_mail, &health))?,
-            analyst: Stage::start("analyst", events, move || analyst.run(&analyst_mail))?,
+            analyst: Stage::start("analyst", events, analyse)?,
             reader: Stage::start("reader", events, move || reader.run(first))?,
             recording,
         })

@@ -15,7 +15,7 @@ use watchkeeper_core::{EntityKind, Gap, Range, Snapshot};
 
 use super::coverage::gap;
 use super::file::LogFile;
-use super::replay::{Wanted, replay_while};
+use super::replay::{Frame, Wanted, replay_while};
 use super::snapshot::whole;
 
 /// Ticks that may be rebuilt before they are taken; at 5,000 processes one is a megabyte.
@@ -56,23 +56,18 @@ impl Iterator for Replay {
     type Item = Tick;
 
     fn next(&mut self) -> Option<Tick> {
-        match self.ticks.as_ref()?.recv() {
-            Ok(tick) => {
-                if tick.is_err() {
-                    self.ticks = None;
-                }
-                Some(tick)
-            }
-            Err(_) => {
-                self.ticks = None;
-                let defect = self.thread.take().is_some_and(|thread| thread.join().is_err());
-                // A log that is only half played must not look like one that is over.
-                defect.then(|| {
-                    let reason = "its reader ended with a defect; please report it".to_owned();
-                    Err(HistoryError::Read { path: "the log".to_owned(), reason })
-                })
-            }
+        let received = self.ticks.as_ref()?.recv();
+        if !matches!(received, Ok(Ok(_))) {
+            self.ticks = None;
         }
+        received.map(Some).unwrap_or_else(|_| {
+            let defect = self.thread.take().is_some_and(|thread| thread.join().is_err());
+            // A log that is only half played must not look like one that is over.
+            defect.then(|| {
+                let reason = "its reader ended with a defect; please report it".to_owned();
+                Err(HistoryError::Read { path: "the log".to_owned(), reason })
+            })
+        })
     }
 }
 
@@ -123,18 +118,18 @@ fn play_file(
     let mut gaps = Gaps::begin(statement.query([bounds.0, bounds.1])?)?;
     let mut result = Ok(ControlFlow::Continue(()));
     replay_while(file, bounds, &Wanted::everything(), EntityKind::Process, |frame| {
-        let mut hand_on = || {
+        let mut hand_on = |frame: &Frame<'_>| {
             let gaps = gaps.at(frame.tick.id)?;
             // SQLite looks at the clock only within its own work.
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(Stopped::Deadline);
             }
             // After a step of the clock, ticks of other times lie between.
-            let is_taken = !range.contains(frame.tick.at.ts_ms)
-                || ticks.send(Ok(Snapshot { gaps, ..whole(frame) })).is_ok();
+            let is_taken =
+                !range.contains(frame.tick.at.ts_ms) || ticks.send(Ok(Snapshot { gaps, ..whole(frame) })).is_ok();
             Ok(if is_taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
         };
-        result = hand_on();
+        result = hand_on(frame);
         if matches!(result, Ok(ControlFlow::Continue(()))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     result

@@ -35,3 +35,5 @@ mod tidy;
 mod train;
 #[cfg(target_os = "linux")]
 mod watch;
+mod warm_up;
+#[cfg(target_os = "linux")]
