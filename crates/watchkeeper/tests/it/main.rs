@@ -34,6 +34,6 @@ mod tidy;
 #[cfg(target_os = "linux")]
 mod train;
 #[cfg(target_os = "linux")]
-mod watch;
 mod warm_up;
 #[cfg(target_os = "linux")]
+mod watch;
