@@ -157,10 +157,11 @@ impl Analyzer {
         self.ring.record(&tick);
         for watched in &mut self.watched {
             watched.record(&tick, stretch);
+            watched.see(&tick);
         }
     }
 
-    /// How far back the windows of the rules reach, milliseconds: what [`Self::warm_up`] should be given. 0 without windows.
+    /// How far back the windows and the counts of restarts of the rules reach, milliseconds: what [`Self::warm_up`] should be given. 0 without windows.
     pub fn longest_window_ms(&self) -> i64 {
         self.watched.iter().map(Watched::longest_window_ms).max().unwrap_or(0)
     }

@@ -114,9 +114,17 @@ impl Watched {
         Self { rule, lives: BTreeMap::new(), over: BTreeMap::new(), expected: Expected::default(), windows }
     }
 
-    /// The longest of its windows, milliseconds; 0 without any.
+    /// The longest of its windows, or the time in which it counts restarts, milliseconds; 0 without any.
     pub(crate) fn longest_window_ms(&self) -> i64 {
-        self.windows.longest_ms()
+        let restarts = self.rule.expect.and_then(|expect| expect.restarts);
+        self.windows.longest_ms().max(restarts.map_or(0, |restarts| restarts.within_ms))
+    }
+
+    /// Takes notice of the processes of a tick that is not judged.
+    pub(crate) fn see(&mut self, tick: &Tick<'_>) {
+        if let Some(expect) = &self.rule.expect {
+            self.expected.look(expect, &self.rule.when, tick.snapshot, tick.ended);
+        }
     }
 
     /// How what it watches on an entity rises, if it looks at a rise.

@@ -202,3 +202,30 @@ fn a_reload_keeps_what_an_expectation_has_seen() {
         assert_eq!(titles(&story), after, "{changed}");
     }
 }
+
+#[test]
+fn restarts_are_counted_over_a_restart_of_the_watch_as_far_as_the_log_has_them() {
+    let often = ExpectConfig { max_restarts: Some("1/10m".to_owned()), ..postgres() };
+    for (logged, titles_after) in
+        [(true, vec!["postgres was started again 2 times in 10 minutes"]), (false, Vec::new())]
+    {
+        let mut story = Story::new(&[expecting(often.clone(), "0s")]);
+        let mut log = Vec::new();
+        begin(&mut story, 100);
+        log.push(story.machine.tick());
+        let after = |story: &mut Story, pid: u32| {
+            story.machine.remove(pid);
+            begin(story, pid + 1);
+            story.machine.tick()
+        };
+        log.push(after(&mut story, 100));
+        assert_eq!(story.analyzer.longest_window_ms(), 600_000);
+        for snapshot in log.iter().filter(|_| logged) {
+            story.analyzer.warm_up(snapshot);
+        }
+        // The watch begins again: the restart before is known, this one is the second.
+        let snapshot = after(&mut story, 101);
+        story.look(&snapshot);
+        assert_eq!(titles(&story), titles_after, "{logged}");
+    }
+}

@@ -146,6 +146,15 @@ pub(super) const ROWS: &[Row] = &[
         &[course("a time service that catches up", sets::clock_step, |t| until((t - 30.0).abs(), 0.5, 0.8, 0.0))],
     ),
     row(
+        "anomaly",
+        420,
+        course("another state of the machine", sets::strange, |_| 0.62),
+        &[
+            course("trees that do not agree", sets::doubtful, |_| 0.62),
+            course("strange looks now and then", sets::strange, |t| until(phase(t, 60.0), 0.5, 0.7, 0.4)),
+        ],
+    ),
+    row(
         "filesystem-full",
         300,
         course("93 %", sets::filesystem, |_| 0.93),

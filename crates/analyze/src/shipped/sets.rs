@@ -5,7 +5,7 @@ use std::sync::Arc;
 use watchkeeper_core::ProcessState;
 use watchkeeper_core::process::Executable;
 use watchkeeper_core::reading::{DiskCounters, Filesystem, InterfaceCounters, Load, Pressure, Socket, Stall, Swap};
-use watchkeeper_core::snapshot::{Check, Disk, Interface, Process, ProcessMemory, Watch};
+use watchkeeper_core::snapshot::{Anomaly, Check, Disk, Interface, Process, ProcessMemory, Watch};
 
 use crate::scenes::{Machine, burning, process};
 
@@ -263,6 +263,16 @@ pub(super) fn check(machine: &mut Machine, up: f64) {
         tried_mono_ms: Some(machine.snapshot.at.mono_ms),
     };
     machine.snapshot.checks = Some(vec![check]);
+}
+
+/// How strange this moment is, with all trees agreed.
+pub(super) fn strange(machine: &mut Machine, score: f64) {
+    machine.snapshot.anomaly = Some(Anomaly { score, confidence: 0.9, threshold: 0.5 });
+}
+
+/// The same with the trees at odds.
+pub(super) fn doubtful(machine: &mut Machine, score: f64) {
+    machine.snapshot.anomaly = Some(Anomaly { score, confidence: 0.6, threshold: 0.5 });
 }
 
 fn watch(machine: &mut Machine, change: impl FnOnce(&mut Watch)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use watchkeeper_core::catalogue::EntityRef;
 use watchkeeper_core::process::ProcessState;
 use watchkeeper_core::snapshot::{Exited, Process};
-use watchkeeper_core::{Image, ProcessKey, Snapshot};
+use watchkeeper_core::{BootId, Image, ProcessKey, Snapshot};
 
 use crate::expect::{Expect, Restarts};
 use crate::question::{Asking, Question};
@@ -28,6 +28,7 @@ pub(crate) struct Expected {
     last: Option<Last>,
     /// The last look that saw the list, milliseconds since boot with the time asleep; `None`: there was none.
     looked_ms: Option<i64>,
+    boot: Option<BootId>,
     finding: Option<Finding>,
 }
 
@@ -119,6 +120,10 @@ impl Expected {
 
     /// One more tick. `ended` are its processes that ended, as they were in their last interval.
     pub(crate) fn look(&mut self, expect: &Expect, which: &Question, snapshot: &Snapshot, ended: &[Process]) -> Seen {
+        if self.boot.replace(snapshot.at.boot).is_some_and(|boot| boot != snapshot.at.boot) {
+            // All that lived ended with it, and what began with the new one is in nobody's place.
+            *self = Self { boot: self.boot, last: self.last.take(), ..Self::default() };
+        }
         let count = self.follow(which, snapshot, ended, expect.restarts);
         let known = count.filter(|count| count.maybe == 0).map(|count| f64::from(count.certain));
         let (verdict, value, finding) = match self.judge(expect, count) {

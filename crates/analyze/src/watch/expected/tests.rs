@@ -254,3 +254,17 @@ fn missing_comes_before_restarted_and_restarted_before_too_many() {
     world.verdicts(60);
     assert_eq!(broken(&world), Some((Broken::TooMany { most: 2 }, 3)));
 }
+
+#[test]
+fn a_new_boot_restarts_nothing() {
+    let mut world = World::new(&ExpectConfig { max_restarts: Some("0/10m".to_owned()), ..postgres() });
+    world.begin(1, "postgres");
+    assert_eq!(world.verdicts(2), [Some(false); 2]);
+    world.machine.remove(1);
+    let boot = watchkeeper_core::BootId(uuid::Uuid::from_u128(77));
+    (world.machine.snapshot.at.boot, world.machine.snapshot.at.mono_ms) = (boot, 20_000);
+    let mut again = process(1, "postgres");
+    (again.key.boot, again.key.start_ticks) = (boot, 500);
+    world.machine.add(again);
+    assert_eq!(world.verdicts(2), [Some(false); 2]);
+}
