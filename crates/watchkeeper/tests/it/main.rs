@@ -6,6 +6,8 @@ mod bad_rules;
 #[cfg(target_os = "linux")]
 mod burner;
 #[cfg(target_os = "linux")]
+mod check;
+#[cfg(target_os = "linux")]
 mod config_command;
 #[cfg(target_os = "linux")]
 mod detect;
