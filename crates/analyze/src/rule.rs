@@ -4,6 +4,7 @@ mod about;
 mod clear;
 mod effective;
 mod short;
+mod windows;
 
 use std::collections::BTreeMap;
 
@@ -104,7 +105,11 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         if too_short && !shipped {
             of_rule.push(too_short_problem(config.hold, shortest_ms, interval_ms));
         }
-        match parts(config) {
+        let parts = parts(config);
+        if let Some(parts) = parts.as_ref().ok().filter(|_| !shipped) {
+            of_rule.extend(windows::too_short(parts, shortest_ms, interval_ms));
+        }
+        match parts {
             Err(wrong) => of_rule.extend(wrong),
             Ok(parts) if !shipped && !parts.short_windows(shortest_ms, interval_ms).is_empty() => {
                 of_rule.extend(parts.short_windows(shortest_ms, interval_ms));

@@ -139,3 +139,30 @@ fn the_schema_says_what_is_required() {
     assert_eq!(schema["additionalProperties"], serde_json::json!(false));
     assert!(schema["properties"]["for"].is_object());
 }
+
+#[test]
+fn a_window_has_three_looks_at_the_least() {
+    let with_clear = |when: &str, clear: &str| RuleConfig { clear: Some(clear.to_owned()), ..rule("any", when, "0s") };
+    let short = with_clear("max(system.cpu.utilization, \"14s\") > 0.9", "avg(system.cpu.utilization, \"5s\") < 0.5");
+    let mut problems = compile(std::slice::from_ref(&short), 5_000).unwrap_err();
+    problems.sort_by(|a, b| b.key_path.cmp(&a.key_path));
+    let told: Vec<(&str, &str)> =
+        problems.iter().map(|problem| (problem.key_path.as_str(), problem.message.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                "0.when",
+                "the window of `max(system.cpu.utilization, \"14s\")` is under three collection intervals of 5s"
+            ),
+            (
+                "0.clear",
+                "the window of `avg(system.cpu.utilization, \"5s\")` is under three collection intervals of 5s"
+            ),
+        ]
+    );
+    let enough = with_clear("max(system.cpu.utilization, \"15s\") > 0.9", "avg(system.cpu.utilization, \"15s\") < 0.5");
+    assert!(compile(&[enough], 5_000).is_ok());
+    // Those that come with the program were written without knowing the interval.
+    assert!(compile_shipped(&[short], 5_000).is_ok());
+}
