@@ -28,7 +28,6 @@ mod reload;
 mod replay;
 #[cfg(target_os = "linux")]
 mod rules;
-#[cfg(unix)]
 mod shipped;
 #[cfg(target_os = "linux")]
 mod sink;
