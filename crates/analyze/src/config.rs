@@ -52,18 +52,22 @@ pub struct RuleConfig {
     /// `"program"` too: they are then added up over all processes of a program. Example: `"program"`.
     #[serde(default)]
     pub each: Option<String>,
-    /// Labels that its incidents carry beside those of the host; routes and silences match them as `labels.NAME`.
-    /// Example: `{ team = "data" }`.
+    /// Labels that its incidents carry beside those of the host, and in their place where names are the same; routes and
+    /// silences match them as `labels.NAME`. At most 32: names of letters, digits and `_`, values of at most 200
+    /// characters. Default: none. Example: `{ team = "data" }`.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// What it means, for those who are told: one or two sentences. Example: `"The replica falls behind."`.
+    /// What it means, for those who are told: one or two sentences, at most 1,000 characters in 5 lines. Default: none.
+    /// Example: `"The replica falls behind."`.
     #[serde(default)]
     pub summary: Option<String>,
-    /// Where it is written what to do: a link or a path. Default: the guide page of a shipped rule.
+    /// Where it is written what to do: a link with `https://` or `http://`, or a path; at most 500 characters. Default: the
+    /// guide page of a shipped rule, else none.
     /// Example: `"https://wiki.example.com/db-lag"`.
     #[serde(default)]
     pub runbook: Option<String>,
-    /// Whether it is in force. Default: `true`.
+    /// Whether it is in force; one that is not is still checked, and `watchkeeper rules list` shows it. A shipped rule that
+    /// is off by itself is turned on by `enable` of `[rules]`. Default: `true`.
     #[serde(default = "enabled")]
     pub enabled: bool,
 }

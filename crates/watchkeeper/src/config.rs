@@ -74,7 +74,8 @@ pub struct Config {
     pub route: Vec<RouteConfig>,
     /// Which of the shipped rules are in force.
     pub rules: RulesConfig,
-    /// Rules of your own, one table each. A rule with the id of a shipped one takes its place.
+    /// Rules of your own, one table each, here or in files of the folder `rules.d` beside this file. A rule with the id of a
+    /// shipped one takes its place.
     pub rule: Vec<RuleConfig>,
     /// A learned model that judges every look of the watch.
     pub anomaly: AnomalyConfig,

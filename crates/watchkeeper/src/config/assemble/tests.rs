@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+
 use crate::config::rule_files::RuleFiles;
 use crate::config::tests::golden;
 use crate::config::{Loaded, Place, SourceFile, Sources, effective_document, load, rules_as_written, salvaged};
@@ -149,4 +151,59 @@ fn a_configuration_error_has_a_summary_in_one_line() {
     let error = |main: &str| load(sources(Some(main), &[("rules.d/a.toml", "x = 1\n")])).unwrap_err().summary();
     assert_eq!(error(""), "unknown key `x` (rules.d/a.toml:1:1)");
     assert_eq!(error("[collect]\nintervall = 1\n"), "unknown key `intervall` (watchkeeper.toml:2:1), and 1 more");
+}
+
+/// A line that a file of rules may have, right or wrong.
+fn line() -> impl Strategy<Value = String> {
+    let pieces = [
+        "[[rule]]",
+        "[rule]",
+        "[[rules]]",
+        "[[route]]",
+        "[smtp.mail]",
+        "[host",
+        "id = \"a\"",
+        "id = \"b\"",
+        "id = 5",
+        "when = 'system.cpu.utilization > \"90%\"'",
+        "when = 'nonsense > 1'",
+        "when = '",
+        "for = \"1s\"",
+        "for = 5",
+        "labels = { a = \"b\" }",
+        "labels = { \"a b\" = 5 }",
+        "summary = \"\"\"",
+        "enabled = \"no\"",
+        "rule = 5",
+        "rule = []",
+        "rule.id = \"a\"",
+        "\u{1b}[31m",
+        "expect = { process = 5 }",
+        "",
+    ];
+    prop_oneof![4 => prop::sample::select(pieces.to_vec()).prop_map(str::to_owned), 1 => "\\PC{0,12}"]
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_the_files_is_answered(
+        main in prop::collection::vec(line(), 0..6),
+        one in prop::collection::vec(line(), 0..8),
+        other in prop::collection::vec(line(), 0..8),
+    ) {
+        let [main, one, other] = [main, one, other].map(|lines| lines.join("\n"));
+        match load(sources(Some(&main), &[("rules.d/a.toml", &one), ("rules.d/b.toml", &other)])) {
+            Err(error) => {
+                let shown = error.to_string();
+                prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+                prop_assert!(!error.summary().is_empty());
+            }
+            Ok(loaded) => {
+                // What is shown as one document is the same configuration.
+                let again = load(sources(Some(&effective_document(&loaded)), &[]));
+                let again = again.map_err(|error| TestCaseError::fail(error.to_string()))?;
+                prop_assert_eq!(again.config, loaded.config);
+            }
+        }
+    }
 }
