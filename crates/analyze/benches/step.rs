@@ -1,4 +1,4 @@
-//! What a tick costs the analyzer: 5,000 processes, without rules and with 50 of them.
+//! What a tick costs the analyzer: 5,000 processes, without rules, with 50 of them, and with windows.
 //!
 //! Divide the difference by 250,000 for the cost of one evaluation.
 
@@ -94,12 +94,16 @@ fn analyzer(rules: usize, each: Option<&str>) -> Analyzer {
             ..RuleConfig::default()
         })
         .collect();
+    with_rules(&configs)
+}
+
+fn with_rules(configs: &[RuleConfig]) -> Analyzer {
     let settings = Settings {
         host: HOST,
         host_name: "bench".to_owned(),
         labels: BTreeMap::new(),
         time_zone: "UTC".to_owned(),
-        rules: compile(&configs, 1_000).expect("the conditions are right"),
+        rules: compile(configs, 1_000).expect("the conditions are right"),
     };
     Analyzer::new(settings, LoadedState { host: HOST, alerts: Vec::new(), incidents: Vec::new() })
 }
@@ -122,5 +126,63 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, steps);
+/// Windows of every process that are full and do not fire, and of every program. The memory of all processes moves with
+/// every tick, which is the worst there is: most processes have long stretches in which it does not.
+fn windows(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("windows");
+    group.sample_size(10);
+    for (name, when, each) in [
+        ("avg over 2 m, 5000 processes", "avg(process.memory.usage, \"2m\") > \"40GiB\"", "process"),
+        ("avg over 6 h, 5000 processes", "avg(process.memory.usage, \"6h\") > \"40GiB\"", "process"),
+        ("quantile over 6 h, 5000 processes", "quantile(process.memory.usage, \"6h\", 0.9) > \"40GiB\"", "process"),
+        ("slope over 6 h, 5000 processes", "slope(process.memory.usage, \"6h\") > \"40GiB/h\"", "process"),
+        ("growth over 6 h, 5000 processes", "growth(process.memory.usage, \"6h\") > \"40GiB/h\"", "process"),
+        (
+            "slope over 6 h where a cheap part decides, 5000 processes",
+            "process.memory.usage > \"40GiB\" && slope(process.memory.usage, \"6h\") > \"1MiB/h\"",
+            "process",
+        ),
+        ("growth over 6 h, 300 programs", "growth(process.memory.usage, \"6h\") > \"40GiB/h\"", "program"),
+        ("slope over 2 m, 300 programs", "slope(process.memory.usage, \"2m\") > \"40GiB/h\"", "program"),
+    ] {
+        let mut snapshot = snapshot();
+        let mut analyzer = with_rules(&[RuleConfig {
+            id: "window".to_owned(),
+            when: Some(when.to_owned()),
+            each: Some(each.to_owned()),
+            ..RuleConfig::default()
+        }]);
+        // Full windows, fed with fewer looks than a watch would have.
+        for _ in 0..256 {
+            advance(&mut snapshot, 85_000);
+            analyzer.warm_up(&snapshot);
+        }
+        for _ in 0..130 {
+            advance(&mut snapshot, 1_000);
+            analyzer.warm_up(&snapshot);
+        }
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                advance(&mut snapshot, 1_000);
+                black_box(analyzer.step(&snapshot))
+            });
+        });
+    }
+    group.finish();
+}
+
+/// The next tick, in which every process has some more memory or less.
+fn advance(snapshot: &mut Snapshot, interval_ms: i64) {
+    snapshot.interval_ms = interval_ms;
+    snapshot.at.ts_ms += interval_ms;
+    snapshot.at.mono_ms += interval_ms;
+    let number = snapshot.at.mono_ms as u64 / 1_000;
+    for (index, process) in snapshot.processes.iter_mut().flatten().enumerate() {
+        let noise = (number.wrapping_mul(2_654_435_761) ^ (index as u64).wrapping_mul(40_503)) % 1_000;
+        let resident_bytes = (1 << 28) + number * 4_096 + noise * 65_536;
+        process.memory = Some(ProcessMemory { resident_bytes, virtual_bytes: 1 << 30 });
+    }
+}
+
+criterion_group!(benches, steps, windows);
 criterion_main!(benches);

@@ -7,6 +7,7 @@
 mod clock;
 mod growth;
 mod statistics;
+mod still;
 mod track;
 
 use std::collections::HashMap;
@@ -254,12 +255,11 @@ impl Windows {
 
     /// What a window of the entity in this place of the tick says; `None`: unknown.
     pub(crate) fn value(&mut self, place: usize, asked: &Asked) -> Option<f64> {
-        let (state, kept) = if asked.of_host {
-            (&mut self.host, self.of_host.get(asked.track)?)
-        } else {
-            (self.states.get_mut(*self.places.get(place)?)?.as_mut()?, self.own.get(asked.track)?)
-        };
-        state.value(asked, kept.shape, self.now_ms)
+        if asked.of_host {
+            return self.host.value(asked, self.of_host.get(asked.track)?.shape, self.now_ms, 0);
+        }
+        let slot = *self.places.get(place)?;
+        self.states.get_mut(slot)?.as_mut()?.value(asked, self.own.get(asked.track)?.shape, self.now_ms, slot)
     }
 
     /// How a window of an entity rises or falls; of `growth` how its floor does.
@@ -314,22 +314,22 @@ impl State {
         }
     }
 
-    fn value(&mut self, asked: &Asked, shape: Shape, now_ms: i64) -> Option<f64> {
+    fn value(&mut self, asked: &Asked, shape: Shape, now_ms: i64, slot: usize) -> Option<f64> {
         let track = self.tracks.get(asked.track)?;
-        if !is_dear(asked.function) || !track.is_known(shape) {
+        if !is_dear(asked.function) || track.is_still() || !track.is_known(shape) {
             return track.value(shape, asked.function, now_ms);
         }
-        let is_same = |answer: &&mut Answer| answer.track == asked.track && answer.function == asked.function;
-        let turn = track.turn;
-        if let Some(answer) = self.answers.iter_mut().find(is_same) {
-            if answer.turn != turn {
-                (answer.turn, answer.value) = (turn, track.value(shape, asked.function, now_ms));
-            }
-            return answer.value;
+        let Asked { track: index, function, .. } = *asked;
+        let is_same = |answer: &Answer| answer.track == index && answer.function == function;
+        let place = self.answers.iter().position(is_same).unwrap_or_else(|| {
+            self.answers.push(Answer { track: index, function, turn: 0, value: None });
+            self.answers.len() - 1
+        });
+        let answer = &mut self.answers[place];
+        if answer.turn != track.turn && track.is_due(shape, now_ms, slot) {
+            (answer.turn, answer.value) = (track.turn, track.value(shape, function, now_ms));
         }
-        let value = track.value(shape, asked.function, now_ms);
-        self.answers.push(Answer { track: asked.track, function: asked.function, turn, value });
-        value
+        answer.value
     }
 }
 

@@ -20,16 +20,24 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let value = prop_oneof![6 => (-50_i32..50).prop_map(|value| Some(f64::from(value))), 1 => Just(None)];
-    let lost = prop_oneof![10 => Just(0_i64), 1 => 1_i64..6];
+    // Values that seldom move, and values that always do.
+    let value = prop_oneof![Just((1, 40)), Just((2, 30)), Just((2, 4)), Just((100, 10))];
+    let lost = prop_oneof![20 => Just(0_i64), 1 => 1_i64..6];
     let odd = prop_oneof![20 => Just(0_i64), 1 => -40_000_000_i64..40_000_000];
-    let step = (value, lost, odd.clone(), odd).prop_map(|(value, lost, slept_ms, set_ms)| Step {
-        value,
-        lost,
-        slept_ms: slept_ms.max(0),
-        set_ms,
-    });
-    prop::collection::vec(step, 1..80)
+    value.prop_flat_map(move |(values, seldom)| {
+        let value = prop_oneof![
+            seldom => Just(Some(3.25)),
+            2 => (0..values).prop_map(|value| Some(f64::from(value) - 50.0)),
+            1 => Just(None),
+        ];
+        let step = (value, lost.clone(), odd.clone(), odd.clone()).prop_map(|(value, lost, slept_ms, set_ms)| Step {
+            value,
+            lost,
+            slept_ms: slept_ms.max(0),
+            set_ms,
+        });
+        prop::collection::vec(step, 1..120)
+    })
 }
 
 /// The values of a window with their times, milliseconds, as anybody would write it down.
@@ -212,7 +220,29 @@ fn looks_that_come_early_or_late_are_one_bucket_each() {
     for number in 0..500 {
         let known_ms = 1_000 + [0, 12, -7, 3, -8][number % 5];
         now_ms += known_ms;
-        track.record(shape, Stretch { now_ms, known_ms }, Some(Look { value: 1.0, weight_ms: 1e3, life_ms: 0 }));
+        let look = Look { value: number as f64, weight_ms: known_ms as f64, life_ms: 0 };
+        track.record(shape, Stretch { now_ms, known_ms }, Some(look));
     }
     assert_eq!(track.buckets().count(), 120);
+}
+
+#[test]
+fn what_is_still_takes_no_buckets_and_moves_as_if_it_had_some() {
+    let shape = Shape::new(600_000, 1_000);
+    let mut track = Track::default();
+    let mut feed = |value: f64, range: std::ops::RangeInclusive<i64>| {
+        for number in range {
+            let look = Look { value, weight_ms: 1e3, life_ms: 0 };
+            track.record(shape, Stretch { now_ms: number * 1_000, known_ms: 1_000 }, Some(look));
+        }
+        let functions = [Function::Avg, Function::Max, Function::Slope, Function::TrendP, Function::Quantile(0.5)];
+        (track.buckets().count(), functions.map(|function| track.value(shape, function, 0)))
+    };
+    assert_eq!(feed(7.0, 1..=1_000), (0, [7.0, 7.0, 0.0, 1.0, 7.0].map(Some)));
+    // One more for a minute: 120 buckets of five seconds, of which twelve have it.
+    let (buckets, [mean, most, slope, p, middle]) = feed(8.0, 1_001..=1_060);
+    assert_eq!((buckets, most, slope, middle), (120, Some(8.0), Some(0.0), Some(7.0)));
+    assert!((mean.unwrap() - 7.1).abs() < 1e-9 && p.unwrap() < 1e-6, "{mean:?} {p:?}");
+    // Ten minutes later it is still again.
+    assert_eq!(feed(8.0, 1_061..=1_700), (0, [8.0, 8.0, 0.0, 1.0, 8.0].map(Some)));
 }

@@ -6,6 +6,7 @@ use watchkeeper_expression::{Function, MOST_BUCKETS};
 
 use super::clock::Stretch;
 use super::statistics::{self, Point};
+use super::still::Still;
 
 /// How long a window is, and how finely it is kept.
 #[allow(clippy::struct_field_names, reason = "the unit stands at the end of a name")]
@@ -13,7 +14,7 @@ use super::statistics::{self, Point};
 pub(super) struct Shape {
     pub(super) length_ms: i64,
     /// Whole intervals, so that a window of at most 128 looks keeps each of them.
-    bucket_ms: i64,
+    pub(super) bucket_ms: i64,
     /// By how much a look may come early or late and still be taken for on time.
     slack_ms: i64,
 }
@@ -24,6 +25,11 @@ impl Shape {
         let bucket_ms = ceil_div(length_ms, MOST_BUCKETS as i64);
         let bucket_ms = ceil_div(bucket_ms, interval_ms).max(1).saturating_mul(interval_ms);
         Self { length_ms, bucket_ms, slack_ms: interval_ms / 2 }
+    }
+
+    /// Whether what begins then follows on what ended then.
+    pub(super) fn is_on_time(self, end_ms: i64, from_ms: i64) -> bool {
+        (from_ms - end_ms).abs() <= self.slack_ms
     }
 }
 
@@ -52,7 +58,31 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    fn end_ms(&self) -> i64 {
+    /// With a first look of so much time.
+    pub(super) fn new(from_ms: i64, known_ms: i64, look: Look) -> Self {
+        let Look { value, weight_ms, life_ms } = look;
+        let known_ms = u32::try_from(known_ms).unwrap_or(u32::MAX);
+        Self {
+            from_ms,
+            life_ms,
+            span_ms: known_ms,
+            known_ms,
+            sum: value * weight_ms,
+            min: value,
+            max: value,
+            last: value,
+            floor: value,
+        }
+    }
+
+    /// Whether it had this value of this life all the time.
+    pub(super) fn is_still(&self, value: f64, life_ms: i64) -> bool {
+        let whole = self.known_ms == self.span_ms && self.life_ms == life_ms && self.floor == value;
+        let sum = value * f64::from(self.known_ms);
+        whole && self.min == value && self.max == value && (self.sum - sum).abs() <= sum.abs() * 1e-9
+    }
+
+    pub(super) fn end_ms(&self) -> i64 {
         self.from_ms + i64::from(self.span_ms)
     }
 
@@ -79,11 +109,13 @@ pub(super) struct Look {
 /// The values of one field of one entity.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
+    /// All of them, as long as nothing moves; then there are no buckets.
+    still: Option<Still>,
     /// Oldest first; none without a known value.
     buckets: VecDeque<Bucket>,
     /// Time with a known value in all of them.
     known_ms: i64,
-    /// Rises with each new bucket.
+    /// Rises with each new bucket, from 1 on.
     pub(super) turn: u64,
 }
 
@@ -91,12 +123,17 @@ impl Track {
     /// Adds a tick, also one in which nothing is known.
     #[inline]
     pub(super) fn record(&mut self, shape: Shape, stretch: Stretch, look: Option<Look>) {
-        let oldest_ms = stretch.now_ms - shape.length_ms - shape.slack_ms;
-        while self.buckets.front().is_some_and(|oldest| oldest.from_ms < oldest_ms) {
-            self.forget_oldest();
-        }
         // A look that stands for no time adds nothing.
-        let Some(look) = look.filter(|_| stretch.known_ms > 0) else { return };
+        let look = look.filter(|_| stretch.known_ms > 0);
+        if let Some(still) = self.still {
+            self.still = look.and_then(|look| still.goes_on(shape, stretch, look));
+            match self.still {
+                Some(still) => return self.known_ms = still.known_ms(),
+                None => self.unfold(shape, still),
+            }
+        }
+        self.forget_old(shape, stretch.now_ms);
+        let Some(look) = look else { return };
         let known_ms = u32::try_from(stretch.known_ms).unwrap_or(u32::MAX);
         self.known_ms += i64::from(known_ms);
         let Look { value, weight_ms, life_ms } = look;
@@ -112,26 +149,39 @@ impl Track {
                 newest.floor = if newest.life_ms == life_ms { newest.floor.min(value) } else { value };
                 newest.life_ms = life_ms;
             }
-            None => self.open(Bucket {
-                from_ms: stretch.now_ms - i64::from(known_ms),
-                life_ms,
-                span_ms: known_ms,
-                known_ms,
-                sum: value * weight_ms,
-                min: value,
-                max: value,
-                last: value,
-                floor: value,
-            }),
+            None => self.open(shape, stretch, look),
         }
     }
 
-    fn open(&mut self, bucket: Bucket) {
+    fn open(&mut self, shape: Shape, stretch: Stretch, look: Look) {
         if self.buckets.len() >= MOST_BUCKETS {
             self.forget_oldest();
         }
-        self.buckets.push_back(bucket);
+        let known_ms = i64::from(u32::try_from(stretch.known_ms).unwrap_or(u32::MAX));
+        self.buckets.push_back(Bucket::new(stretch.now_ms - known_ms, known_ms, look));
         self.turn += 1;
+        if Still::begin(stretch, look).is_some()
+            && let Some(still) = Still::of(shape, self.buckets.iter())
+        {
+            self.still = Some(still);
+            self.buckets = VecDeque::new();
+            self.known_ms = still.known_ms();
+        }
+    }
+
+    /// Something moves: everything that was still is kept in buckets from now on.
+    fn unfold(&mut self, shape: Shape, still: Still) {
+        self.buckets = still.buckets(shape).collect();
+        self.known_ms = self.buckets.iter().map(|bucket| i64::from(bucket.known_ms)).sum();
+        self.turn += 1;
+    }
+
+    /// Drops buckets that are not wholly within the window.
+    fn forget_old(&mut self, shape: Shape, now_ms: i64) {
+        let oldest_ms = now_ms - shape.length_ms - shape.slack_ms;
+        while self.buckets.front().is_some_and(|oldest| oldest.from_ms < oldest_ms) {
+            self.forget_oldest();
+        }
     }
 
     fn forget_oldest(&mut self) {
@@ -140,8 +190,14 @@ impl Track {
         }
     }
 
+    /// Empty while nothing moves.
     pub(super) fn buckets(&self) -> impl Iterator<Item = &Bucket> {
         self.buckets.iter()
+    }
+
+    /// Whether all of its values are the same.
+    pub(super) fn is_still(&self) -> bool {
+        self.still.is_some()
     }
 
     /// Time with a known value in the window, milliseconds.
@@ -156,6 +212,15 @@ impl Track {
         i128::from(self.known_ms) * 5 >= i128::from(shape.length_ms) * 4
     }
 
+    /// Whether it is the time within the newest bucket at which what is dear is worked out. The windows of all entities
+    /// have begun at the same time, and must not all be worked out in the same tick.
+    pub(super) fn is_due(&self, shape: Shape, now_ms: i64, slot: usize) -> bool {
+        // Multiples of the golden section are spread evenly, however many there are.
+        let part = (slot as f64 * 0.618_033_988_75).fract();
+        let age_ms = self.buckets.back().map_or(0, |newest| now_ms - newest.from_ms);
+        age_ms as f64 >= part * shape.bucket_ms as f64
+    }
+
     /// The means of the buckets.
     pub(super) fn means(&self) -> Vec<Point> {
         self.buckets().map(|bucket| Point { at_s: bucket.at_s(), value: bucket.mean() }).collect()
@@ -166,6 +231,9 @@ impl Track {
     pub(super) fn value(&self, shape: Shape, function: Function, now_ms: i64) -> Option<f64> {
         if !self.is_known(shape) {
             return None;
+        }
+        if let Some(still) = self.still {
+            return Some(still.value(function)).filter(|value| value.is_finite());
         }
         let buckets = || self.buckets.iter();
         let value = match function {
