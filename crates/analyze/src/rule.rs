@@ -3,7 +3,6 @@
 mod about;
 mod clear;
 mod effective;
-mod short;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -18,7 +17,6 @@ use crate::expect::{COUNTED_AS, Expect};
 use crate::question::Question;
 pub use clear::Clear;
 pub use effective::{Standing, effective, standings};
-use short::short_windows;
 
 /// Longest id of a rule in bytes.
 const LONGEST_ID: usize = 64;
@@ -111,9 +109,6 @@ fn compile_all(rules: &[RuleConfig], interval_ms: i64, shipped: bool) -> Result<
         }
         match parts {
             Err(wrong) => of_rule.extend(wrong),
-            Ok(parts) if !shipped && !parts.short_windows(shortest_ms, interval_ms).is_empty() => {
-                of_rule.extend(parts.short_windows(shortest_ms, interval_ms));
-            }
             Ok(Parts { expect: Some(Expect { restarts: Some(restarts), .. }), .. })
                 if restarts.within_ms < shortest_ms && !shipped =>
             {
@@ -159,14 +154,6 @@ pub(crate) struct Parts {
     metric: &'static Metric,
     each: EntityKind,
     clear: Clear,
-}
-
-impl Parts {
-    fn short_windows(&self, shortest_ms: i64, interval_ms: i64) -> Vec<Problem> {
-        let clear = self.clear.written().map(|clear| ("clear", clear));
-        let questions = std::iter::once(("when", &self.when)).chain(clear);
-        questions.flat_map(|(key, question)| short_windows(question, key, shortest_ms, interval_ms)).collect()
-    }
 }
 
 /// What a rule is made of; all problems that need neither the other rules nor the interval.
