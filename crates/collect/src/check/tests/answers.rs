@@ -1,3 +1,5 @@
+//! Answers of HTTP servers: good ones, bad ones, slow ones.
+
 use super::*;
 
 /// Asks for `/health` at this address.

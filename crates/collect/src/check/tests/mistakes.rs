@@ -1,3 +1,5 @@
+//! Mistakes in `[[check]]` tables.
+
 use super::*;
 
 /// A check that is right but for what `change` does.

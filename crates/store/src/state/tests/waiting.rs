@@ -1,3 +1,5 @@
+//! Since when messages wait that should have been sent.
+
 use super::*;
 
 #[test]
