@@ -1,5 +1,6 @@
 //! Who held the memory when the kernel killed for it: at the tick that tells of it, the killed hold none any more.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use watchkeeper_core::evidence::TOP;
@@ -35,8 +36,8 @@ pub(crate) struct Holder {
 }
 
 impl Killed {
-    /// Those who held most at the tick before the kernel last killed: as many of those that ended then as it killed, then
-    /// the others, each the largest first. Empty if it never did, or nobody held anything.
+    /// Those who held most at the tick before the kernel last killed: whom it named itself, as many of those that ended
+    /// then as it killed, then the others, each the largest first. Empty if it never did, or nobody held anything.
     pub(crate) fn holders(&self) -> &[Holder] {
         &self.holders
     }
@@ -55,11 +56,13 @@ impl Killed {
             let all = living.iter().map(|process| (process, false)).chain(ended);
             let mut holders: Vec<(bool, Holder)> =
                 all.filter_map(|(process, ended)| self.holder(process, ended)).collect();
-            holders.sort_by_key(|(_, holder)| (std::cmp::Reverse(holder.resident_bytes), holder.key));
+            // Whom the kernel names comes first.
+            let is_named = |holder: &Holder| Some(holder.key.pid) == snapshot.host.oom_victim;
+            holders.sort_by_key(|(_, holder)| (!is_named(holder), Reverse(holder.resident_bytes), holder.key));
             // Others may have ended in the same tick for reasons of their own.
             let mut room = count;
-            holders.sort_by_cached_key(|(is_gone, _)| {
-                let is_first = *is_gone && room > 0;
+            holders.sort_by_cached_key(|(is_gone, holder)| {
+                let is_first = (*is_gone || is_named(holder)) && room > 0;
                 room -= u64::from(is_first);
                 !is_first
             });

@@ -65,7 +65,7 @@ const WRITTEN: &str = "process.disk.io.write";
 const AGE: &str = "process.uptime";
 
 /// What explains a metric: the first prefix that fits.
-const EXPLAINED_BY: [(&str, &str); 12] = [
+const EXPLAINED_BY: [(&str, &str); 15] = [
     ("system.memory.", MEMORY),
     ("system.paging.faults.", "process.paging.faults.major"),
     ("system.paging.", MEMORY),
@@ -77,6 +77,10 @@ const EXPLAINED_BY: [(&str, &str); 12] = [
     ("system.network.io.", "process.network.io"),
     ("system.network.packet.", "process.network.io"),
     ("process.cpu.", CPU),
+    // Yes or no explains nothing.
+    ("process.executable.", CPU),
+    ("process.service.", CPU),
+    ("process.window.", CPU),
     ("system.", CPU),
 ];
 

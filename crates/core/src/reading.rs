@@ -57,6 +57,9 @@ pub struct HostReading {
     pub counters: HostCounters,
     /// Established TCP connections.
     pub connections: Option<u32>,
+    /// Process id of whom the kernel killed for want of memory since the reading before, where its log may be read; of
+    /// several the one that held most.
+    pub oom_victim: Option<u32>,
 }
 
 /// CPU time by mode in microseconds: a total in a reading, a difference in a snapshot.

@@ -154,6 +154,9 @@ pub struct Host {
     pub counters: HostCounters,
     /// Established TCP connections now.
     pub connections: Option<u32>,
+    /// Process id of whom the kernel killed for want of memory during the interval, if it did and its log may be read; of
+    /// several the one that held most.
+    pub oom_victim: Option<u32>,
     /// By how much the wall clock was set during the interval, milliseconds, negative for backwards; 0 if it was not.
     /// Unknown at the first look.
     pub clock_step_ms: Option<i64>,

@@ -91,6 +91,20 @@ fn who_is_killed_may_still_be_there_as_a_zombie_or_with_its_memory_taken_back() 
 }
 
 #[test]
+fn whom_the_kernel_names_comes_first_whatever_else_ended() {
+    for (named, first) in [(Some(40), "hog"), (Some(35), "sh"), (None, "postgres"), (Some(4_711), "postgres")] {
+        let mut story = story(KILLS, "0s");
+        for pid in [30, 35, 40] {
+            end(&mut story, pid);
+        }
+        story.machine.snapshot.host.counters.oom_kills = Some(1);
+        story.machine.snapshot.host.oom_victim = named;
+        story.ticks(1);
+        assert_eq!(top(&incident(&story))[0].0, first, "{named:?}");
+    }
+}
+
+#[test]
 fn who_ended_by_itself_was_not_killed() {
     for (code, signal, first) in [(Some(0), None, "postgres"), (None, Some(15), "postgres"), (None, Some(9), "hog")] {
         let mut story = story(KILLS, "0s");

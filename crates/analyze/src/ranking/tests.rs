@@ -11,6 +11,7 @@ fn a_metric_is_explained_by_what_processes_do() {
         ("system.linux.pressure.cpu.some", CPU, "this machine's CPU"),
         ("system.network.connection.count", CPU, "this machine's CPU"),
         ("process.cpu.cores", CPU, "this machine's CPU"),
+        ("process.executable.replaced", CPU, "this machine's CPU"),
         ("process.state", CPU, "this machine's CPU"),
         ("system.memory.utilization", MEMORY, "this machine's memory"),
         ("system.paging.utilization", MEMORY, "this machine's memory"),

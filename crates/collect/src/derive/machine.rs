@@ -17,6 +17,7 @@ pub(super) fn host(previous: Option<&Reading>, current: &Reading, interval_ms: i
         pressure: now.pressure.map(|pressure| self::pressure(before.and_then(|before| before.pressure), &pressure)),
         counters: before.map_or_else(HostCounters::default, |before| counters(&before.counters, &now.counters)),
         connections: now.connections,
+        oom_victim: now.oom_victim,
         clock_step_ms: None,
     }
 }

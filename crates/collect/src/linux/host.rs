@@ -8,6 +8,7 @@ mod disks;
 mod filesystems;
 mod folder;
 mod interfaces;
+mod kernel_log;
 mod load;
 mod memory;
 mod pressure;
@@ -26,6 +27,7 @@ use self::disks::Disks;
 use self::filesystems::Filesystems;
 use self::folder::{Folder, KeptFile, Unread, gap};
 use self::interfaces::Interfaces;
+use self::kernel_log::KernelLog;
 use self::sockets::Sockets;
 
 /// Reads everything that is not a process.
@@ -40,6 +42,9 @@ pub(crate) struct HostReader {
     filesystems: Option<Filesystems>,
     interfaces: Interfaces,
     sockets: Sockets,
+    kernel_log: KernelLog,
+    /// At the look before.
+    oom_kills: Option<u64>,
 }
 
 /// What is read at every look.
@@ -97,6 +102,8 @@ impl HostReader {
             filesystems: live.then(|| Filesystems::new(filesystems::statvfs())),
             interfaces: Interfaces::default(),
             sockets: Sockets::new(live, interval),
+            kernel_log: if live { KernelLog::open() } else { KernelLog::default() },
+            oom_kills: None,
             proc_root,
         }
     }
@@ -106,6 +113,7 @@ impl HostReader {
         let mut sections = HostSections::default();
         self.read_cpu(&mut sections, gaps);
         self.read_memory(&mut sections.host, gaps);
+        sections.host.oom_victim = self.read_victim(sections.host.counters.oom_kills);
         sections.host.load = self.read_load(gaps);
         sections.host.pressure = self.read_pressure(gaps);
         sections.disks = self.read_disks(at.mono_ms, gaps);
@@ -187,6 +195,12 @@ impl HostReader {
             }
             Err(unread) => gaps.extend([unread.gap(Section::Memory), unread.gap(Section::OomKills)]),
         }
+    }
+
+    /// Whom the kernel killed since the look before. Its log is read only when the counter says that there is something.
+    fn read_victim(&mut self, oom_kills: Option<u64>) -> Option<u32> {
+        let before = std::mem::replace(&mut self.oom_kills, oom_kills)?;
+        if oom_kills? > before { self.kernel_log.victim() } else { None }
     }
 
     fn read_load(&mut self, gaps: &mut Vec<Gap>) -> Option<Load> {

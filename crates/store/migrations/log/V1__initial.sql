@@ -160,7 +160,8 @@ CREATE TABLE host_sample (
   clock_step_ms                INTEGER,
   anomaly_score                REAL,
   anomaly_threshold            REAL,
-  anomaly_confidence           REAL
+  anomaly_confidence           REAL,
+  oom_victim                   INTEGER -- process id
 ) STRICT;
 
 CREATE TABLE cpu (id INTEGER PRIMARY KEY, number INTEGER NOT NULL UNIQUE) STRICT;

@@ -82,6 +82,7 @@ const COLUMNS: &[Column] = &[
     gauge(27, "anomaly_score"),
     gauge(27, "anomaly_threshold"),
     gauge(27, "anomaly_confidence"),
+    gauge(28, "oom_victim"),
 ];
 
 const CPU: usize = 1;
@@ -96,6 +97,7 @@ const REASONS: usize = 51;
 const WATCH: usize = 52;
 const CLOCK_STEP: usize = 57;
 const ANOMALY: usize = 58;
+const OOM_VICTIM: usize = 61;
 
 /// Bits of `not_attributed_reasons`, from bit 0.
 const REASON_BITS: [RemainderReason; 5] = [
@@ -161,6 +163,7 @@ impl Kind for HostKind {
         }
         let bits = REASON_BITS.iter().enumerate().filter(|(_, reason)| rest.reasons.contains(reason));
         cells[REASONS] = Cell::Int(bits.map(|(bit, _)| 1_i64 << bit).sum());
+        cells[OOM_VICTIM] = small(host.oom_victim);
         cells[CLOCK_STEP] = host.clock_step_ms.map_or(Cell::Null, Cell::Int);
         watch::cells(item.watch, &mut cells[WATCH..][..watch::COUNT]);
         anomaly::cells(item.anomaly, &mut cells[ANOMALY..][..anomaly::COUNT]);
@@ -196,6 +199,7 @@ impl Kind for HostKind {
         };
         host.connections = cells[CONNECTIONS].small();
         host.clock_step_ms = cells[CLOCK_STEP].int();
+        host.oom_victim = cells[OOM_VICTIM].small();
         let bits = cells[REASONS].int().unwrap_or(0);
         let reasons = REASON_BITS.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
         item.not_attributed = Remainder {

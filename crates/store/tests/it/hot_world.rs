@@ -346,6 +346,7 @@ fn quiet(mut host: Host) -> Host {
 fn host(dice: &mut Dice) -> Host {
     Host {
         clock_step_ms: dice.maybe(Dice::signed),
+        oom_victim: dice.maybe(|dice| 1 + dice.roll(5) as u32),
         cpu_count: dice.maybe(|dice| 1 + dice.roll(4) as u32),
         cpu: dice.maybe(Dice::times),
         memory: dice.maybe(|dice| Memory {
