@@ -4,6 +4,7 @@
 //! finds no room is lost, counted, and the recording says so.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,6 +32,10 @@ pub struct Tape {
     lost: Option<u64>,
     /// Settings that found no room.
     owed: Option<Value>,
+    /// All ticks that found no room.
+    in_front: Arc<AtomicU64>,
+    /// How the recording does: whoever asks is told at once, also while its stage is stuck.
+    report: Option<Arc<Mutex<RecordingReport>>>,
 }
 
 impl Tape {
@@ -81,6 +86,10 @@ impl Tape {
     fn lose(&mut self, entry: SnapshotFileEntry) {
         let tick = u64::from(matches!(entry, SnapshotFileEntry::Snapshot(_)));
         self.lost = Some(self.lost.unwrap_or(0) + tick);
+        self.in_front.fetch_add(tick, Ordering::Relaxed);
+        if let Some(report) = &self.report {
+            locked(report).lost += tick;
+        }
         if let SnapshotFileEntry::Settings(settings) = entry {
             self.owed = Some(settings);
         }
@@ -121,50 +130,76 @@ impl Recording {
     /// Starts the stage; it ends when the tape is gone and everything is written.
     pub fn start(self, events: &signals::Handle) -> anyhow::Result<(Tape, Stage)> {
         let (sender, entries) = sync_channel(CAPACITY);
-        let stage = Stage::start("recording", events, move || run(self.writer, &entries, &self.report))?;
-        Ok((Tape { entries: Some(sender), ..Tape::default() }, stage))
+        let in_front: Arc<AtomicU64> = Arc::default();
+        let tape = Tape {
+            entries: Some(sender),
+            in_front: Arc::clone(&in_front),
+            report: Some(self.report()),
+            ..Tape::default()
+        };
+        let keeper = Keeper { writer: self.writer, report: self.report, in_front, told: 0 };
+        let stage = Stage::start("recording", events, move || keeper.run(&entries))?;
+        Ok((tape, stage))
     }
 }
 
-fn run(mut writer: SnapshotFileWriter, entries: &Receiver<SnapshotFileEntry>, report: &Mutex<RecordingReport>) {
-    loop {
-        match entries.recv_timeout(PATIENCE) {
-            Ok(entry) => {
-                let is_tick = matches!(entry, SnapshotFileEntry::Snapshot(_));
-                let before = writer.length_bytes();
-                let result = writer.write(&entry);
-                // Between two frames nobody knows whether the disk takes the next one.
-                if result.is_err() || writer.length_bytes() != before {
-                    note(report, &writer, result.err());
-                }
-                locked(report).ticks += u64::from(is_tick);
+/// The stage behind the tape.
+struct Keeper {
+    writer: SnapshotFileWriter,
+    report: Arc<Mutex<RecordingReport>>,
+    /// All ticks that found no room in front of it.
+    in_front: Arc<AtomicU64>,
+    /// Those of them that it was told of.
+    told: u64,
+}
+
+impl Keeper {
+    fn run(mut self, entries: &Receiver<SnapshotFileEntry>) {
+        loop {
+            match entries.recv_timeout(PATIENCE) {
+                Ok(entry) => self.write(&entry),
+                Err(RecvTimeoutError::Timeout) => self.flush(),
+                Err(RecvTimeoutError::Disconnected) => return self.flush(),
             }
-            Err(RecvTimeoutError::Timeout) => flush(&mut writer, report),
-            Err(RecvTimeoutError::Disconnected) => return flush(&mut writer, report),
         }
     }
-}
 
-fn flush(writer: &mut SnapshotFileWriter, report: &Mutex<RecordingReport>) {
-    let before = writer.length_bytes();
-    let result = writer.flush();
-    if result.is_err() || writer.length_bytes() != before {
-        note(report, writer, result.err());
+    fn write(&mut self, entry: &SnapshotFileEntry) {
+        let before = self.writer.length_bytes();
+        if let SnapshotFileEntry::Lost { ticks } = entry {
+            self.told += ticks;
+        }
+        let result = self.writer.write(entry);
+        // Between two frames nobody knows whether the disk takes the next one.
+        if result.is_err() || self.writer.length_bytes() != before {
+            self.note(result.err());
+        }
+        locked(&self.report).ticks += u64::from(matches!(entry, SnapshotFileEntry::Snapshot(_)));
     }
-}
 
-/// Says the first of several errors, and their end, once.
-fn note(report: &Mutex<RecordingReport>, writer: &SnapshotFileWriter, error: Option<SnapshotFileError>) {
-    let mut report = locked(report);
-    let error = error.map(|error| error.to_string());
-    match (&error, &report.error) {
-        (Some(text), None) => tracing::error!("{text}; the watch goes on"),
-        (None, Some(_)) => tracing::info!("the recording {} is written again", report.path),
-        _ => {}
+    fn flush(&mut self) {
+        let before = self.writer.length_bytes();
+        let result = self.writer.flush();
+        if result.is_err() || self.writer.length_bytes() != before {
+            self.note(result.err());
+        }
     }
-    report.bytes = writer.length_bytes();
-    report.lost = writer.lost_ticks();
-    report.error = error;
+
+    /// Says the first of several errors, and their end, once.
+    fn note(&self, error: Option<SnapshotFileError>) {
+        let mut report = locked(&self.report);
+        let error = error.map(|error| error.to_string());
+        match (&error, &report.error) {
+            (Some(text), None) => tracing::error!("{text}; the watch goes on"),
+            (None, Some(_)) => tracing::info!("the recording {} is written again", report.path),
+            _ => {}
+        }
+        report.bytes = self.writer.length_bytes();
+        // The writer counts those that it was told of.
+        let in_front = self.in_front.load(Ordering::Relaxed);
+        report.lost = self.writer.lost_ticks().saturating_sub(self.told).saturating_add(in_front);
+        report.error = error;
+    }
 }
 
 #[cfg(test)]
@@ -206,6 +241,37 @@ mod tests {
         tape.snapshot(&snapshot(7));
         taken = entries.try_iter().collect();
         assert_eq!(taken, [SnapshotFileEntry::Lost { ticks: 1 }, tick(7)]);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_at_once_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = LoadedState { host: Default::default(), alerts: Vec::new(), incidents: Vec::new() };
+        let path = folder.path().join("night.zst");
+        let recording = Recording::begin(&path, &settings(""), "proc", &state).unwrap();
+        let (sender, entries) = sync_channel(2);
+        let report = recording.report();
+        let in_front: Arc<AtomicU64> = Arc::default();
+        let mut tape = Tape {
+            entries: Some(sender),
+            in_front: Arc::clone(&in_front),
+            report: Some(Arc::clone(&report)),
+            ..Tape::default()
+        };
+        for second in 0..5 {
+            tape.snapshot(&snapshot(second));
+        }
+        assert_eq!(locked(&report).lost, 3, "the stage is stuck");
+        let mut keeper = Keeper { writer: recording.writer, report: Arc::clone(&report), in_front, told: 0 };
+        let mut write_all = || entries.try_iter().for_each(|entry| keeper.write(&entry));
+        write_all();
+        // The loss and one tick: the next one is lost as well.
+        tape.snapshot(&snapshot(5));
+        tape.snapshot(&snapshot(6));
+        write_all();
+        keeper.flush();
+        let report = locked(&report).clone();
+        assert_eq!((report.lost, report.ticks, report.error), (4, 3, None));
     }
 
     #[test]
