@@ -118,7 +118,7 @@ pub struct RulesConfig {
     /// Ids of shipped rules that are not wanted. Default: none. Example: `["host-cpu"]`.
     pub disable: Vec<String>,
     /// Ids of shipped rules that are wanted although they are off by themselves. Default: none.
-    /// Example: `["host-memory"]`.
+    /// Example: `["new-listening-port"]`.
     pub enable: Vec<String>,
 }
 

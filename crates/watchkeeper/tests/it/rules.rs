@@ -161,6 +161,7 @@ fn one_rule_is_shown_in_full_and_an_unknown_one_is_suggested() {
     let shown = program.command(&["rules", "list", "host-cpu"]);
     assert!(shown.stdout.starts_with("host-cpu: CPU almost fully used\n"), "{shown:?}");
     assert!(shown.stdout.contains("  runbook     docs/rules/host-cpu.md\n"), "{shown:?}");
+    assert!(shown.stdout.contains("\n# host-cpu\n") && shown.stdout.contains("\n## What to do\n"), "{shown:?}");
     assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
     let unknown = program.command(&["rules", "list", "host-cqu"]);
     assert_eq!(unknown.status.code(), Some(1));

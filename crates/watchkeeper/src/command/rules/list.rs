@@ -3,6 +3,7 @@
 mod table;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use clap::Args;
 use console::Term;
@@ -14,14 +15,14 @@ use watchkeeper_core::quantity::Span;
 use crate::app::is_coloured;
 use crate::cli::{DONE, FAILED, Global};
 use crate::command::{complain, print, print_json};
-use crate::config::{ConfigError, Loaded, Place, all_rules, nearest, rules_as_written};
+use crate::config::{ConfigError, Loaded, Place, all_rules, guide, nearest, rules_as_written};
 
 use table::{Look, in_full, table};
 
 /// Which rules, and how to answer.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only the rule of this id, with all that it says
+    /// Only the rule of this id, with all that it says; of a shipped one with its guide page
     id: Option<String>,
     /// All that each rule says
     #[arg(long)]
@@ -92,8 +93,18 @@ pub fn list(global: &Global, args: &ListArgs) -> anyhow::Result<u8> {
     // Nobody cuts what goes into a file.
     let width = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
     let look = Look { width, colour: is_coloured() };
-    print(&if args.long || args.id.is_some() { in_full(&listed, look) } else { table(&listed, look) })?;
+    let mut text = if args.long || args.id.is_some() { in_full(&listed, look) } else { table(&listed, look) };
+    // Who asks for one rule wants to know what to do.
+    if let Some(page) = args.id.as_deref().filter(|_| listed.iter().any(has_guide)).and_then(guide) {
+        let _ = write!(text, "\n{page}");
+    }
+    print(&text)?;
     Ok(DONE)
+}
+
+/// Whether the guide page is what the rule sends people to.
+fn has_guide(rule: &Listed) -> bool {
+    rule.shipped && rule.runbook.as_deref().is_some_and(|runbook| runbook.starts_with("docs/rules/"))
 }
 
 /// All rules of a configuration.

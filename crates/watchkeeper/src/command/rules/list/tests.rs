@@ -1,8 +1,35 @@
 //! What people see of rules.
 
+use std::path::Path;
+
 use super::*;
-use crate::config::rule_files::RuleFiles;
-use crate::config::{SourceFile, Sources, load};
+use watchkeeper_analyze::{RuleFile, RulesConfig, compile, compile_shipped, standings};
+
+const SHIPPED: &str = r#"
+[[rule]]
+id = "filesystem-full"
+title = "Filesystem almost full"
+when = 'system.filesystem.utilization > "90%"'
+for = "2m"
+clear = 'system.filesystem.utilization < "88%"'
+summary = "Little room is left."
+
+[[rule]]
+id = "host-cpu"
+when = 'system.cpu.utilization > "90%"'
+for = "15m"
+
+[[rule]]
+id = "host-memory"
+when = 'system.memory.utilization > "90%"'
+for = "5m"
+
+[[rule]]
+id = "new-listening-port"
+when = 'system.network.socket.opened > 0'
+severity = "info"
+enabled = false
+"#;
 
 const RULES: &str = r#"
 [[rule]]
@@ -28,20 +55,18 @@ id = "host-cpu"
 when = 'system.cpu.utilization > "99%"'
 "#;
 
-fn listed(main: &str, folder: &str) -> Vec<Listed> {
-    let file = |path: &str, text: &str| SourceFile { path: path.into(), text: text.to_owned() };
-    let rules = RuleFiles { files: vec![file(&format!("{folder}/own.toml"), RULES)], unread: Vec::new() };
-    let main = Some(file("/etc/watchkeeper/watchkeeper.toml", main));
-    let loaded = load(Sources { file: main, rules, ..Sources::default() }).map_err(|error| error.to_string()).unwrap();
-    let known = ["host-cpu", "host-memory", "filesystem-full"];
-    let mut listed = all(&loaded).unwrap();
-    listed.retain(|rule| !rule.shipped || known.contains(&rule.id.as_str()));
-    listed
-}
-
-/// The same with estimates that stay as they are.
-fn at_fixed_cost(main: &str, folder: &str) -> Vec<Listed> {
-    let mut listed = listed(main, folder);
+/// The rules as they stand at an interval of two minutes, at costs that stay as they are.
+fn listed(folder: &str) -> Vec<Listed> {
+    let [shipped, own] = [SHIPPED, RULES].map(|text| toml::from_str::<RuleFile>(text).unwrap().rule);
+    let config = RulesConfig { disable: vec!["host-memory".to_owned()], enable: Vec::new() };
+    let compiled = |rules: &[RuleConfig]| compile(rules, 120_000).unwrap();
+    let all = standings(compile_shipped(&shipped, 120_000).unwrap(), compiled(&own), &config).unwrap();
+    let place = |line| Some(Place { file: Path::new(folder).join("own.toml"), line });
+    let places = [None, None, None, None, place(2), place(14), place(20)];
+    let written = shipped.into_iter().chain(own);
+    let listed = all.iter().zip(written).zip(places);
+    let mut listed: Vec<Listed> =
+        listed.map(|(((rule, standing), written), place)| Listed::of(rule, *standing, written, place)).collect();
     for rule in &mut listed {
         rule.cost = match rule.each {
             "process" => CostOfRule { nanoseconds: 1_320, bytes: 8_192 },
@@ -57,10 +82,7 @@ fn plain(width: Option<usize>) -> Look {
 
 #[test]
 fn every_rule_has_its_line_in_a_wide_terminal_and_two_in_a_narrow_one() {
-    let listed = at_fixed_cost(
-        "[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n",
-        "/etc/watchkeeper/rules.d",
-    );
+    let listed = listed("/etc/watchkeeper/rules.d");
     for width in [80, 140] {
         let text = table(&listed, plain(Some(width)));
         assert!(text.lines().all(|line| line.starts_with('*') || console::measure_text_width(line) <= width), "{text}");
@@ -70,14 +92,14 @@ fn every_rule_has_its_line_in_a_wide_terminal_and_two_in_a_narrow_one() {
 
 #[test]
 fn nothing_is_cut_where_no_terminal_looks_on() {
-    let text = table(&listed("", "/etc/watchkeeper/rules.d"), plain(None));
+    let text = table(&listed("/etc/watchkeeper/rules.d"), plain(None));
     assert!(text.contains(r#"growth(process.memory.usage, "6h") > "1GiB/h" && process.name == "server""#), "{text}");
     assert_eq!(text.lines().next().unwrap().split_whitespace().last(), Some("CONDITION"));
 }
 
 #[test]
 fn colours_only_dress_the_table() {
-    let listed = listed("", "/etc/watchkeeper/rules.d");
+    let listed = listed("/etc/watchkeeper/rules.d");
     for width in [None, Some(80), Some(140)] {
         let coloured = table(&listed, Look { width, colour: true });
         assert!(coloured.contains("\u{1b}[31mcritical\u{1b}[0m"), "{coloured}");
@@ -87,16 +109,13 @@ fn colours_only_dress_the_table() {
 
 #[test]
 fn a_rule_in_full_says_everything() {
-    let listed = at_fixed_cost(
-        "[collect]\ninterval = \"2m\"\n[rules]\ndisable = [\"host-memory\"]\n",
-        "/etc/watchkeeper/rules.d",
-    );
+    let listed = listed("/etc/watchkeeper/rules.d");
     insta::assert_snapshot!("in_full", in_full(&listed, plain(Some(80))));
 }
 
 #[test]
 fn what_a_file_is_called_reaches_no_terminal_as_it_is() {
-    let listed = listed("", "/etc/\u{1b}]0;evil\u{7}rules.d");
+    let listed = listed("/etc/\u{1b}]0;evil\u{7}rules.d");
     for text in [table(&listed, plain(None)), table(&listed, plain(Some(80))), in_full(&listed, plain(None))] {
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text:?}");
         assert!(text.contains("own.toml:2"), "{text}");
@@ -105,15 +124,15 @@ fn what_a_file_is_called_reaches_no_terminal_as_it_is() {
 
 #[test]
 fn programs_are_told_numbers() {
-    let listed = listed("[collect]\ninterval = \"2m\"\n", "rules.d");
+    let listed = listed("rules.d");
     let json = serde_json::to_value(&listed).unwrap();
     let of = |id: &str, shipped: bool| {
         let mut all = json.as_array().unwrap().iter();
         all.find(|rule| rule["id"] == id && rule["shipped"] == shipped).unwrap().clone()
     };
-    let raised = of("host-cpu", true);
-    assert_eq!((raised["for_ms"].as_i64(), raised["asked_for_ms"].as_i64()), (Some(360_000), Some(300_000)));
-    assert_eq!(raised["state"], "replaced");
+    let raised = of("filesystem-full", true);
+    assert_eq!((raised["for_ms"].as_i64(), raised["asked_for_ms"].as_i64()), (Some(360_000), Some(120_000)));
+    assert_eq!(of("host-cpu", true)["state"], "replaced");
     let own = of("leak", false);
     assert_eq!((own["file"].as_str(), own["line"].as_u64()), (Some("rules.d/own.toml"), Some(2)));
     assert!(own["cost"]["bytes"].as_u64() > Some(0), "{own}");
