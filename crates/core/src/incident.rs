@@ -153,6 +153,21 @@ pub struct Incident {
     pub course: Course,
 }
 
+impl Incident {
+    /// What it holds beside its first alert, to stand behind its title: ` (37 times, 2 more alerts)`; empty where that is
+    /// nothing.
+    pub fn counts(&self) -> String {
+        let others = match self.course.about.len().saturating_sub(1) {
+            0 => None,
+            1 => Some("1 more alert".to_owned()),
+            count => Some(format!("{count} more alerts")),
+        };
+        let times = (self.times > 1).then(|| format!("{} times", self.times));
+        let counts: Vec<String> = times.into_iter().chain(others).collect();
+        if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
+    }
+}
+
 /// An entry of an incident's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncidentHistory {

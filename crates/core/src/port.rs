@@ -280,6 +280,18 @@ pub trait Ledger: Send {
     /// Writes what became of a claimed row. `next_due_ms` is when to try again, for outcomes that try again.
     fn finish(&mut self, id: OutboxId, delivery: &Delivery, next_due_ms: Option<i64>) -> Result<(), LedgerError>;
 
+    /// The same for rows that were sent as one message.
+    ///
+    /// The default writes them one by one.
+    fn finish_all(
+        &mut self,
+        ids: &[OutboxId],
+        delivery: &Delivery,
+        next_due_ms: Option<i64>,
+    ) -> Result<(), LedgerError> {
+        ids.iter().try_for_each(|id| self.finish(*id, delivery, next_due_ms))
+    }
+
     /// Makes every row of a channel that waits for its next attempt due at `now_ms`: the channel works again, or was set
     /// up anew. Rows that were never tried and rows under a lease stay as they are. Answers how many rows there were.
     ///

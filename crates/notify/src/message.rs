@@ -2,17 +2,23 @@
 //! words; everything in here is cleaned of what could harm a terminal or a header, markup is the templates' business.
 
 mod entry;
+mod storm;
+
+use std::collections::HashMap;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use watchkeeper_core::incident::{Incident, IncidentEvent};
+use watchkeeper_core::incident::{Incident, IncidentEvent, IncidentKey};
 use watchkeeper_core::outbox::Due;
 use watchkeeper_core::text;
 
 pub(crate) use entry::Entry;
+use storm::Storm;
 
 /// Incidents that are told in full; the others of a message are one line each.
 const FULL: usize = 4;
+/// More incidents than this are a table of one line each, and no incident is told in full.
+const TABLE: usize = 20;
 /// Incidents that are named in one message.
 const NAMED: usize = 40;
 /// A message that is this much later than planned says so, milliseconds.
@@ -48,26 +54,26 @@ pub(crate) struct View {
     pub(crate) entries: Vec<Entry>,
     /// Further incidents, one line each.
     pub(crate) brief: Vec<Entry>,
-    /// Incidents that are not even named.
-    pub(crate) left_out: usize,
+    /// Very many incidents as a table, instead of all entries.
+    pub(crate) storm: Option<Storm>,
 }
 
 impl View {
     /// What the rows of one recipient say at this time. The rows are in the order of the outbox.
     pub(crate) fn of(rows: &[Due], origin: &Origin, now_ms: i64) -> Self {
-        let mut entries = entries(rows);
+        let told = told(rows);
+        let storm = (told.len() > TABLE).then(|| Storm::of(&told));
+        let told = if storm.is_some() { Vec::new() } else { told };
+        let mut entries: Vec<Entry> = told.into_iter().map(|(incident, events)| Entry::of(incident, &events)).collect();
         entries.sort_by_key(|entry| entry.rank);
         let planned_ms = rows.iter().map(|due| due.row.created_ms).min().unwrap_or(now_ms);
         // A group may wait long because its route says so: that alone is not late.
         let due_ms = rows.iter().map(|due| if due.attempts > 0 { due.row.created_ms } else { due.row.due_ms }).min();
         let is_late = due_ms.is_some_and(|due_ms| now_ms.saturating_sub(due_ms) >= LATE_MS);
         let delayed = is_late.then(|| rounded(now_ms - planned_ms));
-        let named = entries.len().min(NAMED);
-        let left_out = entries.len() - named;
-        entries.truncate(named);
         let host = text::clean(&origin.host, 80);
         let channel = rows.first().map_or_else(String::new, |due| text::clean(&due.row.channel, 80));
-        let brief = entries.split_off(FULL.min(named));
+        let brief = entries.split_off(FULL.min(entries.len()));
         let zone = rows
             .iter()
             .find_map(|due| due.incident.as_deref())
@@ -82,7 +88,7 @@ impl View {
             memory_only: rows.iter().find_map(|due| due.memory_only.as_deref()).map(|why| text::clean(why, 300)),
             entries,
             brief,
-            left_out,
+            storm,
         };
         view.subject = view.one_line();
         view
@@ -91,26 +97,34 @@ impl View {
     /// `[CRITICAL] [delayed 3 h] db1: CPU above 90 %: yes (pid 4711) takes 49.8 % of this machine's CPU (+2 more)`.
     fn one_line(&self) -> String {
         let delayed = self.delayed.as_ref().map(|delay| format!("[delayed {delay}] ")).unwrap_or_default();
+        if let Some(storm) = &self.storm {
+            return format!("[{}] {delayed}{}: {}", storm.status, storm.host, text::clean(&storm.line, 200));
+        }
         let Some(lead) = self.entries.first() else {
             return format!("[TEST] {delayed}{}: Watchkeeper can reach you through {}", self.host, self.channel);
         };
-        let others = self.entries.len() - 1 + self.brief.len() + self.left_out;
+        let others = self.entries.len() - 1 + self.brief.len();
         let others = if others > 0 { format!(" (+{others} more)") } else { String::new() };
         format!("[{}] {delayed}{}: {}{others}", lead.status, lead.host, text::clean(&lead.line, 200))
     }
 }
 
-/// An entry for each incident in the rows, in the order in which they first appear.
-fn entries(rows: &[Due]) -> Vec<Entry> {
-    let mut told: Vec<(&Incident, Vec<IncidentEvent>)> = Vec::new();
+/// An incident with the events that are told of it, in their order.
+type Told<'a> = (&'a Incident, Vec<IncidentEvent>);
+
+/// The incidents in the rows, in the order in which they first appear.
+fn told(rows: &[Due]) -> Vec<Told<'_>> {
+    let mut told: Vec<Told<'_>> = Vec::new();
+    let mut places: HashMap<IncidentKey, usize> = HashMap::new();
     for due in rows {
         let (Some(incident), Some(event)) = (due.incident.as_deref(), due.row.event) else { continue };
-        match told.iter_mut().find(|(known, _)| known.key == incident.key) {
-            Some((_, events)) => events.push(event),
-            None => told.push((incident, vec![event])),
-        }
+        let place = *places.entry(incident.key).or_insert_with(|| {
+            told.push((incident, Vec::new()));
+            told.len() - 1
+        });
+        told[place].1.push(event);
     }
-    told.into_iter().map(|(incident, events)| Entry::of(incident, &events)).collect()
+    told
 }
 
 /// The zone with this name; UTC for a name that this machine does not know.

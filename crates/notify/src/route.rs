@@ -224,6 +224,10 @@ impl Route {
     /// Rows with the same key, channel and recipient become one message.
     pub(crate) fn group_key(&self, incident: &Incident) -> String {
         let mut key = format!("route {}", self.index);
+        if let Some(began_ms) = incident.course.storm_ms {
+            let _ = write!(key, " storm={began_ms}");
+            return key;
+        }
         for part in &self.group_by {
             // Debug form: quoted and escaped, so that no value can imitate another key.
             let _ = write!(key, " {}={:?}", part.name(), part.value(incident));

@@ -4,6 +4,8 @@ mod backoff;
 mod desk;
 mod fate;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::channel::{Channel, Verdict};
 use crate::health::ChannelHealth;
 pub use backoff::backoff_ms;
 use desk::{Bundle, Desk, bundles};
-use fate::{Fate, Silences};
+use fate::{Fate, Silences, over_untold};
 
 /// The wall clock, milliseconds UTC; given in, so that a test needs no waiting.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -129,10 +131,22 @@ impl Worker {
     async fn claim(&mut self) -> Result<Vec<Due>, String> {
         let lease_ms = self.channel.deadline().as_millis() as i64 + LEASE_MARGIN_MS;
         let due = self.desk.claim(lease_ms, GROUPS).await?;
-        let silences = self.silences(&due).await;
+        let silences = self.silences(&due, None).await;
         let mut to_send = Vec::with_capacity(due.len());
+        // Incidents of a storm are over in the same ticks.
+        let mut former: BTreeMap<i64, Silences> = BTreeMap::new();
         for due in due {
-            match silences.fate(&due) {
+            let mut fate = silences.fate(&due);
+            if fate == Fate::Send
+                && let Some(closed_ms) = over_untold(&due)
+            {
+                let then = match former.entry(closed_ms) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(self.silences(std::slice::from_ref(&due), Some(closed_ms)).await),
+                };
+                fate = then.fate_then(&due);
+            }
+            match fate {
                 Fate::Send => to_send.push(due),
                 Fate::Over(verdict) => self.desk.finish(&[due.id], &verdict, None).await?,
                 Fate::Wait { until_ms } => self.desk.postpone(due.id, until_ms).await?,
@@ -141,12 +155,12 @@ impl Worker {
         Ok(to_send)
     }
 
-    /// The silences in force. In doubt there are none: somebody is told.
-    async fn silences(&self, due: &[Due]) -> Silences {
+    /// The silences in force at a time, now for `None`. In doubt there are none: somebody is told.
+    async fn silences(&self, due: &[Due], at_ms: Option<i64>) -> Silences {
         if due.iter().all(|due| due.incident.is_none()) {
             return Silences::default();
         }
-        match self.desk.silences().await {
+        match self.desk.silences(at_ms).await {
             Ok(silences) => Silences::of(silences),
             Err(text) => {
                 self.note_ledger(&text);

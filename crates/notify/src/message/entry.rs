@@ -8,6 +8,9 @@ use watchkeeper_core::{Entity, Severity, Unit, text};
 
 use super::zone_named;
 
+/// Alerts that joined an incident and are named in a message.
+const ALSO: usize = 5;
+
 /// One incident, ready to be shown.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Entry {
@@ -97,12 +100,16 @@ impl Entry {
                 let (fired, closed) = (clock(incident.opened_ms), clock(closed_ms));
                 format!("{title}: fired {fired}, {} {closed}", over_word(over))
             }
-            Some(_) => format!("{title}: over after {lasted}"),
+            Some(_) => format!("{title}{}: over after {lasted}", incident.counts()),
+            None if events.contains(&IncidentEvent::Flapping) => match flapping_sentence(incident) {
+                Some(sentence) => format!("{title}: {sentence}"),
+                None => text::title_with_culprit(&title, evidence),
+            },
             None if events.contains(&IncidentEvent::Severity) => {
                 let culprit = culprit.as_ref().map(|culprit| format!(", {culprit}")).unwrap_or_default();
                 format!("{title}: now {}{culprit}", incident.severity)
             }
-            None => text::title_with_culprit(&title, evidence),
+            None => format!("{}{}", text::title_with_culprit(&title, evidence), incident.counts()),
         };
         let ticket = incident.ticket.filter(|ticket| *ticket > 0);
         Self {
@@ -129,7 +136,7 @@ impl Entry {
     }
 }
 
-fn status(over: Option<IncidentEvent>, severity: Severity) -> &'static str {
+pub(super) fn status(over: Option<IncidentEvent>, severity: Severity) -> &'static str {
     match (over, severity) {
         (Some(IncidentEvent::Ended), _) => "ENDED",
         (Some(_), _) => "RESOLVED",
@@ -139,7 +146,7 @@ fn status(over: Option<IncidentEvent>, severity: Severity) -> &'static str {
     }
 }
 
-fn over_word(over: Option<IncidentEvent>) -> &'static str {
+pub(super) fn over_word(over: Option<IncidentEvent>) -> &'static str {
     if over == Some(IncidentEvent::Ended) { "ended" } else { "resolved" }
 }
 
@@ -169,6 +176,18 @@ fn facts(incident: &Incident, zone: &TimeZone) -> Vec<(&'static str, String)> {
         Entity::Process(key) => facts.push(("Where", format!("process with pid {}", key.pid))),
         entity => facts.push(("Where", format!("{} {}", entity.kind(), text::clean(&entity.name(), 160)))),
     }
+    if let Some(sentence) = flapping_sentence(incident) {
+        facts.push(("Flapping", sentence));
+    } else if incident.times > 1 {
+        facts.push(("Fired", format!("{} times", incident.times)));
+    }
+    facts.extend(also(incident));
+    if let Some(summary) = &evidence.summary {
+        facts.push(("Meaning", text::clean(summary, 600)));
+    }
+    if let Some(runbook) = &evidence.runbook {
+        facts.push(("What to do", text::clean(runbook, 300)));
+    }
     if let Some(trend) = &evidence.trend {
         facts.push(("Trend", text::trend_sentence(trend, evidence.fired_ms, zone)));
     }
@@ -187,6 +206,31 @@ fn facts(incident: &Incident, zone: &TimeZone) -> Vec<(&'static str, String)> {
         facts.push(("Labels", incident.labels.iter().map(label).collect::<Vec<_>>().join(", ")));
     }
     facts
+}
+
+/// How often it came lately, if it flaps and there was a summary.
+fn flapping_sentence(incident: &Incident) -> Option<String> {
+    let flapping = incident.course.flapping.as_ref().filter(|flapping| flapping.summaries > 0)?;
+    let span = text::duration((flapping.told_ms - flapping.from_ms).max(0));
+    let times = |count: u32| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+    Some(format!("came {} within {span}, {} in all", times(flapping.lately), times(flapping.told_times)))
+}
+
+/// What else belongs to it: a line for each of the first alerts of other rules or on other things.
+fn also(incident: &Incident) -> Option<(&'static str, String)> {
+    let others = incident.joined.iter().filter(|joined| joined.rule != incident.evidence.rule);
+    let mut titles: Vec<String> = Vec::new();
+    for title in others.map(|joined| text::clean(&joined.title, 160)) {
+        if !titles.contains(&title) {
+            titles.push(title);
+        }
+    }
+    let left_out = titles.len().saturating_sub(ALSO);
+    titles.truncate(ALSO);
+    if left_out > 0 {
+        titles.push(format!("and {left_out} more"));
+    }
+    (!titles.is_empty()).then(|| ("Also", titles.join("; ")))
 }
 
 fn usual(unit: Unit, usual: &Known<UsualRange>) -> String {

@@ -14,6 +14,9 @@ use crate::message::{Origin, View};
 /// Threads that one message refers to: a header that grows with a flood of incidents would get the mail refused.
 const REFERENCES: usize = 20;
 
+/// Rows whose fate is written down in one transaction: others wait while it is.
+const AT_ONCE: usize = 500;
+
 /// Rows of one group for one recipient: they become one message.
 #[derive(Clone, Debug)]
 pub(super) struct Bundle {
@@ -103,10 +106,10 @@ impl Desk {
         Ok(due)
     }
 
-    /// The silences in force.
-    pub(super) async fn silences(&self) -> Result<Vec<Silence>, String> {
-        let now_ms = (self.clock)();
-        self.call(move |ledger| ledger.silences(now_ms)).await
+    /// The silences in force at this time, milliseconds UTC; now for `None`.
+    pub(super) async fn silences(&self, at_ms: Option<i64>) -> Result<Vec<Silence>, String> {
+        let at_ms = at_ms.unwrap_or_else(|| (self.clock)());
+        self.call(move |ledger| ledger.silences(at_ms)).await
     }
 
     /// Gives a claimed row back until a silence ends.
@@ -140,9 +143,13 @@ impl Desk {
 
     /// Writes down what could not be written before.
     pub(super) async fn settle(&mut self) -> Result<(), String> {
-        while let Some((id, delivery, next_ms)) = self.unwritten.first().cloned() {
-            self.call(move |ledger| ledger.finish(id, &delivery, next_ms)).await?;
-            self.unwritten.remove(0);
+        while let Some((_, delivery, next_ms)) = self.unwritten.first().cloned() {
+            let same =
+                self.unwritten.iter().take_while(|(_, other, other_ms)| *other == delivery && *other_ms == next_ms);
+            let ids: Vec<OutboxId> = same.map(|(id, ..)| *id).take(AT_ONCE).collect();
+            let count = ids.len();
+            self.call(move |ledger| ledger.finish_all(&ids, &delivery, next_ms)).await?;
+            self.unwritten.drain(..count);
         }
         Ok(())
     }

@@ -51,6 +51,12 @@ fn a_matcher_asks_for_severity_rule_host_and_labels() {
         ("host == \"db1\"", true, true),
         ("host == \"db2\"", false, false),
         ("labels.env == \"prod\"", true, false),
+        ("severity == \"critical\" || entity == \"/var/lib\"", true, true),
+        ("rule in [\"filesystem-full\", \"host-memory\"]", false, true),
+        ("!(rule in [\"filesystem-full\", \"host-memory\"])", true, false),
+        ("entity.startsWith(\"/var\") && labels.env == \"\"", false, true),
+        ("rule.contains(\"cpu\") || rule.endsWith(\"memory\")", true, false),
+        ("labels.team.matches(\"^d.t\")", true, false),
         ("labels.env != \"prod\"", false, true),
         ("labels.env == \"\"", false, true),
         ("\"prod\" == labels.env", true, false),
@@ -86,6 +92,58 @@ fn every_event_has_its_time() {
             assert_eq!((row.created_ms, row.incident, row.event), (at_ms, Some(incident.key), Some(event)));
         }
     }
+}
+
+#[test]
+fn a_storm_is_one_group_whose_messages_come_in_steps() {
+    let minute_ms = 60_000;
+    let began_ms = OPENED_MS;
+    let mut stormy = [incident(0), filesystem(1), filesystem(2)];
+    for one in &mut stormy {
+        one.course.storm_ms = Some(began_ms);
+    }
+    let routes = compiled(&[RouteConfig { group_by: vec!["incident".to_owned()], ..route("", "a@x.org", false) }]);
+    let due = |index: usize, event, now_ms: i64| {
+        let rows = plan(&[change(event, &stormy[index], now_ms)], &routes, now_ms);
+        let [row] = rows.as_slice() else { panic!("{rows:?}") };
+        assert_eq!(row.group_key, format!("route 0 storm={began_ms}"));
+        (row.event.unwrap(), row.due_ms - began_ms)
+    };
+    for (index, event, later_ms, told_as, due_ms) in [
+        (0, IncidentEvent::Opened, 0, IncidentEvent::Opened, 5_000),
+        (1, IncidentEvent::Opened, 0, IncidentEvent::Opened, 30_000),
+        (1, IncidentEvent::Storm, 0, IncidentEvent::Opened, 30_000),
+        (0, IncidentEvent::Opened, 5_001, IncidentEvent::Opened, 5_000 + minute_ms),
+        (1, IncidentEvent::Opened, 30_001, IncidentEvent::Opened, 30_000 + 5 * minute_ms),
+        (2, IncidentEvent::Resolved, 90 * minute_ms, IncidentEvent::Resolved, 90 * minute_ms + 30_000),
+        (2, IncidentEvent::Ended, 90 * minute_ms + 30_001, IncidentEvent::Ended, 95 * minute_ms + 30_000),
+        // The wall clock was set.
+        (0, IncidentEvent::Resolved, -3_600_000, IncidentEvent::Resolved, -3_600_000 + minute_ms),
+    ] {
+        assert_eq!(due(index, event, began_ms + later_ms), (told_as, due_ms), "{index} {event:?} {later_ms}");
+    }
+    let alone = plan(&[change(IncidentEvent::Opened, &incident(0), OPENED_MS)], &routes, OPENED_MS);
+    let anew = plan(&[change(IncidentEvent::Storm, &stormy[0], OPENED_MS)], &routes, OPENED_MS);
+    assert_eq!(alone[0].dedup_key, anew[0].dedup_key, "it is told once");
+}
+
+#[test]
+fn five_thousand_incidents_in_ten_seconds_are_three_messages() {
+    let routes = routes_to(&["a@x.org"]);
+    let mut messages = HashSet::new();
+    for second in 0..10 {
+        let now_ms = OPENED_MS + second * 1_000;
+        let opened = |number: i64| {
+            let mut one = if number % 100 == 0 { incident(number) } else { filesystem(number) };
+            one.course.storm_ms = Some(OPENED_MS);
+            change(IncidentEvent::Opened, &one, now_ms)
+        };
+        let changes: Vec<_> = (second * 500..(second + 1) * 500).map(opened).collect();
+        let rows = plan(&changes, &routes, now_ms);
+        assert_eq!(rows.len(), 500, "each has its own row");
+        messages.extend(rows.into_iter().map(|row| (row.group_key, row.due_ms)));
+    }
+    assert!(messages.len() <= 3, "{messages:?}");
 }
 
 #[test]

@@ -62,6 +62,35 @@ async fn what_began_and_ended_in_silence_is_needless() {
 }
 
 #[tokio::test]
+async fn what_was_over_seconds_before_its_silence_ended_is_needless_too() {
+    let peer = Peer::start("ok", &[]);
+    let mut silenced = incident(0);
+    let ends_ms = OPENED_MS + HOUR_MS;
+    for (closed_ms, matcher, outcome) in [
+        (ends_ms - 2_000, "rule == \"host-cpu\"", Outcome::Needless),
+        (ends_ms - 2_000, "rule == \"host-memory\"", Outcome::Sent),
+        (ends_ms + 2_000, "rule == \"host-cpu\"", Outcome::Sent),
+    ] {
+        let mut bench = Bench::start(peer.channel(), Vec::new(), &[]);
+        bench.ledger.silence(matcher, ends_ms);
+        silenced.closed_ms = Some(closed_ms);
+        let mut all = rows(&silenced, &OPS);
+        let closed = change(IncidentEvent::Resolved, &silenced, closed_ms);
+        all.extend(plan(&[closed], &routes_to(&OPS), closed_ms));
+        // The message about the opening waited for the end of the silence, that about the end is due after it.
+        for row in &mut all {
+            row.due_ms = ends_ms + 5_000;
+        }
+        bench.ledger.add(all, std::slice::from_ref(&silenced));
+        bench.at(ends_ms + 5_000);
+        for done in bench.finished(2).await {
+            assert_eq!(done.delivery.outcome, outcome, "{matcher} {closed_ms}: {done:?}");
+        }
+    }
+    assert_eq!(peer.mails().len(), 2);
+}
+
+#[tokio::test]
 async fn whoever_was_told_of_an_incident_is_told_of_its_end_after_the_silence() {
     let peer = Peer::start("ok", &[]);
     let mut incident = incident(0);

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use watchkeeper_core::evidence::Trend;
+use watchkeeper_core::incident::{About, Flapping, Joined};
 use watchkeeper_core::outbox::Due;
-use watchkeeper_core::{IncidentEvent, Severity, Unit};
+use watchkeeper_core::{Entity, Fingerprint, IncidentEvent, Severity, Unit};
 use watchkeeper_notify::{Message, plan_test, render};
 
 use crate::fixture::{OPENED_MS, due, filesystem, incident, origin, told, told_at};
@@ -127,9 +128,82 @@ fn a_flood_of_incidents_stays_one_readable_message() {
     let many: Vec<_> = (0..300).map(incident).collect();
     let events: Vec<_> = many.iter().map(|incident| (IncidentEvent::Opened, incident)).collect();
     let message = words(&told(&events), OPENED_MS);
-    assert!(message.subject.ends_with("(+299 more)"), "{}", message.subject);
-    assert!(message.text.contains("and 260 more: watchkeeper incidents list"), "{}", message.text);
+    assert_eq!(
+        message.subject,
+        "[CRITICAL] db1: 300 incidents since 03:02:00, first of them: CPU above 90 % for 5 minutes"
+    );
+    assert!(message.text.contains("\nand 260 more\n"), "{}", message.text);
     assert!(message.html.len() < 100_000, "{} bytes", message.html.len());
+}
+
+#[test]
+fn a_storm_is_a_table_with_the_gravest_first_and_what_is_over_last() {
+    let mut many: Vec<_> = (0..25).map(filesystem).collect();
+    many[3].times = 37;
+    many[4].title = "Filesystem\u{1b}[31m <b>almost</b> full: /srv".to_owned();
+    many.push(incident(30));
+    let mut over = filesystem(31);
+    over.closed_ms = Some(over.opened_ms + 60_000);
+    let mut events: Vec<_> = vec![(IncidentEvent::Opened, &over), (IncidentEvent::Resolved, &over)];
+    events.extend(many.iter().map(|incident| (IncidentEvent::Opened, incident)));
+    let message = words(&told(&events), OPENED_MS + 30_000);
+    golden("storm", &message);
+    let ends: Vec<_> = many.iter().map(|incident| (IncidentEvent::Resolved, incident)).collect();
+    let message = words(&told_at(OPENED_MS + 600_000, &ends), OPENED_MS + 600_000);
+    assert_eq!(message.subject, "[RESOLVED] db1: 26 incidents since 03:02:00 are over");
+}
+
+#[test]
+fn an_incident_of_several_alerts_says_what_else_belongs_to_it() {
+    let mut grouped = incident(0);
+    let joined = |rule: &str, title: &str| Joined {
+        at_ms: OPENED_MS + 2_000,
+        rule: rule.to_owned(),
+        severity: Severity::Warning,
+        title: title.to_owned(),
+        fingerprint: Fingerprint(7),
+    };
+    grouped.joined = vec![
+        joined("process-cpu", "Process uses much CPU: yes (pid 4711)"),
+        joined("host-load", "Load above the CPUs"),
+    ];
+    let about = |rule: &str| About { rule: rule.to_owned(), entity: Entity::Host };
+    grouped.course.about = ["host-cpu", "process-cpu", "host-load"].map(about).into();
+    grouped.evidence.summary =
+        Some("The CPUs have had no rest for minutes: everything on this machine is slow.".into());
+    grouped.evidence.runbook = Some("https://wiki.example.com/cpu".to_owned());
+    let message = words(&told(&[(IncidentEvent::Opened, &grouped)]), OPENED_MS + 5_000);
+    assert!(message.subject.ends_with(" (2 more alerts)"), "{}", message.subject);
+    golden("grouped", &message);
+}
+
+#[test]
+fn a_crash_loop_says_how_often_and_what_flaps_how_often_lately() {
+    let mut looping = incident(0);
+    looping.title = "Process uses much CPU: yes (pid 4711)".to_owned();
+    looping.times = 37;
+    looping.closed_ms = Some(OPENED_MS + 3_600_000);
+    let message = words(&told_at(OPENED_MS + 3_900_000, &[(IncidentEvent::Ended, &looping)]), OPENED_MS + 3_900_000);
+    assert_eq!(message.subject, "[ENDED] db1: Process uses much CPU: yes (pid 4711) (37 times): over after 1 h 0 m");
+    golden("crash_loop", &message);
+
+    let mut flapping = incident(0);
+    flapping.title.insert_str(0, "flapping: ");
+    flapping.times = 54;
+    flapping.course.flapping = Some(Flapping {
+        alerts: vec![Fingerprint(1)],
+        from_ms: OPENED_MS,
+        told_ms: OPENED_MS + 3_600_000,
+        lately: 31,
+        told_times: 54,
+        summaries: 1,
+    });
+    let message =
+        words(&told_at(OPENED_MS + 3_600_000, &[(IncidentEvent::Flapping, &flapping)]), OPENED_MS + 3_600_000);
+    assert_eq!(
+        message.subject,
+        "[CRITICAL] db1: flapping: CPU above 90 % for 5 minutes: came 31 times within 1 h 0 m, 54 times in all"
+    );
 }
 
 #[test]

@@ -88,7 +88,14 @@ impl Held {
                 .and_then(|mut statement| statement.exists([&row.dedup_key]));
             found.unwrap_or(false)
         };
-        let new: Vec<OutboxRow> = rows.iter().filter(|row| !is_on_disk(row)).cloned().collect();
+        let is_here = |row: &OutboxRow| {
+            let found = self
+                .connection
+                .prepare_cached("SELECT 1 FROM outbox WHERE dedup_key = ?1")
+                .and_then(|mut statement| statement.exists([&row.dedup_key]));
+            found.unwrap_or(false)
+        };
+        let new: Vec<OutboxRow> = rows.iter().filter(|row| is_here(row) || !is_on_disk(row)).cloned().collect();
         let transaction = self.connection.unchecked_transaction()?;
         let tickets = apply(&transaction, changes, &new, Numbers::Provisional(last_number))?;
         transaction.commit()?;
@@ -208,14 +215,14 @@ impl Held {
 
     fn move_messages(&self, disk: &Connection) -> Result<HashMap<OutboxId, OutboxId>, Failure> {
         let mut statement = self.connection.prepare(
-            "SELECT id, due_ms, attempts, lease_until_ms, state, finished_ms, created_ms, expires_ms FROM outbox \
+            "SELECT id, due_ms, attempts, lease_until_ms, state, finished_ms, created_ms, expires_ms, group_key FROM outbox \
                  WHERE id > 0",
         )?;
         let mut known = statement.query([])?;
         while let Some(row) = known.next()? {
             disk.execute(
                 "UPDATE outbox SET due_ms = ?2, attempts = ?3, lease_until_ms = ?4, state = ?5, finished_ms = ?6, \
-                 created_ms = ?7, expires_ms = ?8 WHERE id = ?1",
+                 created_ms = ?7, expires_ms = ?8, group_key = ?9 WHERE id = ?1",
                 params_from_iter(values_of(row)?),
             )?;
         }

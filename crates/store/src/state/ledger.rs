@@ -199,18 +199,41 @@ impl Ledger for SqliteLedger {
     }
 
     fn finish(&mut self, id: OutboxId, delivery: &Delivery, next_due_ms: Option<i64>) -> Result<(), LedgerError> {
+        self.finish_all(&[id], delivery, next_due_ms)
+    }
+
+    fn finish_all(
+        &mut self,
+        ids: &[OutboxId],
+        delivery: &Delivery,
+        next_due_ms: Option<i64>,
+    ) -> Result<(), LedgerError> {
         let shared = Arc::clone(&self.shared);
         let mut memory = shared.memory();
-        let id = memory.number_now(id);
-        let found = self.on_either(
+        let ids: Vec<OutboxId> = ids.iter().map(|id| memory.number_now(*id)).collect();
+        let missing = self.on_either(
             &mut memory,
-            "finish a message in",
-            |connection| outbox::finish(connection, id, delivery, next_due_ms),
-            |held, disk| held.finish(disk, id, delivery, next_due_ms),
+            "finish messages in",
+            |connection| {
+                let mut missing = None;
+                for id in &ids {
+                    if !outbox::finish(connection, *id, delivery, next_due_ms)? {
+                        missing = Some(*id);
+                    }
+                }
+                Ok(missing)
+            },
+            |held, disk| {
+                let mut missing = None;
+                for id in &ids {
+                    if !held.finish(disk, *id, delivery, next_due_ms)? {
+                        missing = Some(*id);
+                    }
+                }
+                Ok(missing)
+            },
         )?;
-        if found {
-            return Ok(());
-        }
+        let Some(id) = missing else { return Ok(()) };
         let reason = format!("there is no message {id}");
         Err(LedgerError::Malformed { path: self.shared.path().display().to_string(), reason })
     }

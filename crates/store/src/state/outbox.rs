@@ -10,6 +10,8 @@ use super::rows::{self, hash_column};
 
 /// Rows in the order they came in: those in memory, with falling numbers, after those on disk.
 const ORDER: &str = "iif(id > 0, id, 0x4000000000000000 - id)";
+/// A message about more incidents than this shows each of them in one line of a table.
+const MANY: usize = 100;
 /// A row is free if no worker has it, or its worker's lease is over.
 const FREE: &str = "state = 'pending' AND (lease_until_ms IS NULL OR lease_until_ms <= ?2)";
 
@@ -32,11 +34,14 @@ pub(super) fn claim(
         .collect::<Result<_, _>>()?;
     let mut due = Vec::new();
     for (group_key, recipient) in groups {
-        for claimed in claim_group(connection, [channel, &group_key, &recipient], now_ms, lease_until_ms)? {
+        let rows = claim_group(connection, [channel, &group_key, &recipient], now_ms, lease_until_ms)?;
+        let are_many = rows.len() > MANY;
+        for claimed in rows {
             let incident = match claimed.row.incident {
                 None => Ok(None),
                 Some(key) => incident_now(connection, key),
             };
+            let incident = incident.map(|found| found.map(|incident| if are_many { slim(incident) } else { incident }));
             match incident {
                 Ok(incident) => due.push(Due {
                     acknowledged: match &incident {
@@ -92,6 +97,18 @@ fn claim_group(
         lease.execute([due.id, lease_until_ms])?;
     }
     Ok(claimed)
+}
+
+/// Of very many incidents only what a table says of each.
+fn slim(mut incident: Incident) -> Incident {
+    let evidence = &mut incident.evidence;
+    evidence.top.truncate(1);
+    for first in &mut evidence.top {
+        first.command = None;
+    }
+    (evidence.lineage, evidence.changes) = (Vec::new(), Vec::new());
+    (incident.joined, incident.alerts) = (Vec::new(), Vec::new());
+    incident
 }
 
 /// The incident as it now stands.

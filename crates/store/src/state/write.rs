@@ -141,7 +141,9 @@ fn add_history(connection: &Connection, event: IncidentEvent, at_ms: i64, incide
     let detail = match event {
         IncidentEvent::Severity => Some(incident.severity.word().to_owned()),
         IncidentEvent::Joined => Some(joined(at_ms, incident)),
-        IncidentEvent::Flapping => incident.course.flapping.as_ref().map(|flapping| format!("{} times", flapping.lately)),
+        IncidentEvent::Flapping => {
+            incident.course.flapping.as_ref().map(|flapping| format!("{} times", flapping.lately))
+        }
         _ => None,
     };
     connection
@@ -160,11 +162,14 @@ fn joined(at_ms: i64, incident: &Incident) -> String {
     }
 }
 
+/// Writes a row that is not there yet. One that is there and was never tried is told with others if it is planned anew to
+/// be: a storm began.
 fn put_row(connection: &Connection, row: &OutboxRow, numbers: &mut Numbers<'_>) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "INSERT INTO outbox (id, dedup_key, group_key, incident, event, channel, recipient, due_ms, created_ms, \
          expires_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) \
-         ON CONFLICT (dedup_key) DO NOTHING",
+         ON CONFLICT (dedup_key) DO UPDATE SET group_key = excluded.group_key, due_ms = excluded.due_ms \
+         WHERE group_key <> excluded.group_key AND state = 'pending' AND attempts = 0 AND lease_until_ms IS NULL",
     )?;
     statement.execute(params![
         numbers.next(),

@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::super::Unsilenced;
 use super::*;
 
 const GROUPS: [&str; 3] = ["g", "h", "i"];
@@ -28,6 +29,20 @@ enum Step {
         place: usize,
         outcome: Outcome,
         next_in_ms: i64,
+    },
+    /// Gives the claim at this place back until a silence ends.
+    Postpone {
+        handle: usize,
+        place: usize,
+        for_ms: i64,
+    },
+    /// Somebody makes a silence.
+    Silence {
+        for_ms: i64,
+    },
+    /// Somebody ends the silence at this place.
+    Unsilence {
+        place: usize,
     },
     Wake,
     Pass {
@@ -56,6 +71,11 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0_usize..2, 0_usize..8, outcome, 0_i64..80).prop_map(|(handle, place, outcome, next_in_ms)| {
             Step::Finish { handle, place, outcome, next_in_ms }
         }),
+        3 => (0_usize..2, 0_usize..8, 1_i64..100).prop_map(|(handle, place, for_ms)| {
+            Step::Postpone { handle, place, for_ms }
+        }),
+        1 => (1_i64..100).prop_map(|for_ms| Step::Silence { for_ms }),
+        2 => (0_usize..4).prop_map(|place| Step::Unsilence { place }),
         1 => Just(Step::Wake),
         4 => (1_i64..50).prop_map(|ms| Step::Pass { ms }),
         1 => Just(Step::DiskRefuses),
@@ -82,6 +102,8 @@ struct Model {
     messages: Vec<Message>,
     /// Claims that a worker holds: number of the row, and dedup key.
     claims: Vec<(i64, String)>,
+    /// When each silence ends.
+    silences: Vec<i64>,
     /// Numbers of the incidents on disk by their keys.
     tickets: BTreeMap<u64, i64>,
 }
@@ -93,7 +115,14 @@ impl Model {
 
     fn commit(&mut self, rows: &[OutboxRow]) {
         for row in rows {
-            if self.messages.iter().all(|message| message.row.dedup_key != row.dedup_key) {
+            let known = self.messages.iter_mut().find(|message| message.row.dedup_key == row.dedup_key);
+            if let Some(known) = known {
+                let untouched = known.state == "pending" && known.attempts == 0 && known.lease_until_ms == i64::MIN;
+                if untouched && known.row.group_key != row.group_key {
+                    known.row.group_key.clone_from(&row.group_key);
+                    known.due_ms = row.due_ms;
+                }
+            } else {
                 self.messages.push(Message {
                     row: row.clone(),
                     state: "pending",
@@ -160,6 +189,34 @@ impl Model {
                 message.lease_until_ms = i64::MIN;
             }
         }
+    }
+
+    fn postpone(&mut self, dedup_key: &str, until_ms: i64) {
+        let message = self.messages.iter_mut().find(|message| message.row.dedup_key == dedup_key).unwrap();
+        if message.state == "pending" {
+            message.row.expires_ms += (until_ms - message.row.created_ms).max(0);
+            message.row.created_ms = message.row.created_ms.max(until_ms);
+            message.due_ms = until_ms;
+            message.lease_until_ms = i64::MIN;
+        }
+    }
+
+    /// Answers how many messages waited for it.
+    fn unsilence(&mut self, number: usize) -> Option<u64> {
+        let ends_ms = std::mem::replace(&mut self.silences[number], self.now_ms);
+        if ends_ms <= self.now_ms {
+            self.silences[number] = ends_ms;
+            return None;
+        }
+        let mut woken = 0;
+        for message in &mut self.messages {
+            if message.state == "pending" && (message.due_ms, message.row.created_ms) == (ends_ms, ends_ms) {
+                message.row.expires_ms -= ends_ms - self.now_ms;
+                (message.due_ms, message.row.created_ms) = (self.now_ms, self.now_ms);
+                woken += 1;
+            }
+        }
+        Some(woken)
     }
 
     fn wake(&mut self) -> u64 {
@@ -252,6 +309,37 @@ impl Life {
                 self.handle(handle).finish(id, &answer, Some(now_ms + next_in_ms)).unwrap();
                 self.model.finish(&dedup_key, outcome, now_ms + next_in_ms);
             }
+            Step::Postpone { handle, place, for_ms } => {
+                if self.model.claims.is_empty() {
+                    return;
+                }
+                let place = place % self.model.claims.len();
+                let (id, dedup_key) = self.model.claims.remove(place);
+                // Messages wait for silences that end: some of those that there are, or another one.
+                let ends = self.model.silences.get(place).copied().filter(|ends_ms| *ends_ms > now_ms);
+                let until_ms = ends.unwrap_or(now_ms + for_ms);
+                self.handle(handle).postpone(id, until_ms).unwrap();
+                self.model.postpone(&dedup_key, until_ms);
+            }
+            Step::Silence { for_ms } => {
+                let wanted = silence(now_ms, now_ms + for_ms);
+                // What people say goes to disk or nowhere.
+                if let Ok(number) = self.world.ledger.add_silence(&wanted) {
+                    self.model.silences.push(now_ms + for_ms);
+                    assert_eq!(number, self.model.silences.len() as i64);
+                }
+            }
+            Step::Unsilence { place } => {
+                if self.model.silences.is_empty() {
+                    return;
+                }
+                let place = place % self.model.silences.len();
+                match self.world.ledger.end_silence(place as i64 + 1, now_ms) {
+                    Ok(Unsilenced::Done(woken)) => assert_eq!(self.model.unsilence(place), Some(woken)),
+                    Ok(_) => assert_eq!(self.model.unsilence(place), None),
+                    Err(_) => {}
+                }
+            }
             Step::Wake => assert_eq!(self.handle(0).wake("mail", now_ms).unwrap(), self.model.wake()),
             Step::Pass { ms } => self.model.now_ms += ms,
             Step::DiskRefuses => self.refuse(true),
@@ -292,6 +380,9 @@ impl Life {
     fn compare(&mut self) {
         let (next_due, counts) = (self.other.next_due("mail").unwrap(), self.other.outbox_counts().unwrap());
         assert_eq!(next_due, self.model.next_due());
+        let now_ms = self.model.now_ms;
+        let in_force = self.other.silences(now_ms).unwrap().len();
+        assert_eq!(in_force, self.model.silences.iter().filter(|ends_ms| **ends_ms > now_ms).count());
         assert_eq!(
             (counts.pending, counts.sent, counts.dead),
             (self.model.count("pending"), self.model.count("sent"), self.model.count("dead"))
