@@ -98,12 +98,13 @@ fn a_service_that_begins_again_and_again_is_told_once() {
         begin(&mut story, pid + 1);
         story.ticks(5);
     }
-    assert_eq!(titles(&story), ["postgres was started again 4 times in 10 minutes"]);
+    let title = "postgres was started again 4 times in 10 minutes; the last one (pid 103) ended 12:00:23 by signal 11";
+    assert_eq!(titles(&story), [title]);
     let evidence = story.analyzer.open_incidents()[0].evidence.clone();
     assert_eq!((evidence.value, evidence.threshold), (4.0, Some(3.0)));
-    assert_eq!(evidence.top[0].key.pid, 104, "the one that lives");
+    assert_eq!((evidence.top[0].key.pid, evidence.ranked_by), (103, None), "the one that ended");
     let told = story.ticks(600);
-    assert_eq!(told, ["postgres host resolved", "resolved: postgres was started again 4 times in 10 minutes"]);
+    assert_eq!(told, ["postgres host resolved".to_owned(), format!("resolved: {title}")]);
 }
 
 #[test]
@@ -184,7 +185,10 @@ fn a_reload_keeps_what_an_expectation_has_seen() {
         title: Some(title.to_owned()),
         ..expecting(ExpectConfig { max_restarts: Some("1/10m".to_owned()), ..postgres() }, "0s")
     };
-    for (changed, after) in [(false, vec!["b: started again 2 times in 10 minutes"]), (true, Vec::new())] {
+    for (changed, after) in [
+        (false, vec!["b: started again 2 times in 10 minutes; the last one (pid 101) ended 12:00:04 with exit code 1"]),
+        (true, Vec::new()),
+    ] {
         let mut story = Story::new(&[often("a")]);
         begin(&mut story, 100);
         story.ticks(2);
@@ -206,9 +210,10 @@ fn a_reload_keeps_what_an_expectation_has_seen() {
 #[test]
 fn restarts_are_counted_over_a_restart_of_the_watch_as_far_as_the_log_has_them() {
     let often = ExpectConfig { max_restarts: Some("1/10m".to_owned()), ..postgres() };
-    for (logged, titles_after) in
-        [(true, vec!["postgres was started again 2 times in 10 minutes"]), (false, Vec::new())]
-    {
+    for (logged, titles_after) in [
+        (true, vec!["postgres was started again 2 times in 10 minutes; the last one (pid 101) ended 12:00:03"]),
+        (false, Vec::new()),
+    ] {
         let mut story = Story::new(&[expecting(often.clone(), "0s")]);
         let mut log = Vec::new();
         begin(&mut story, 100);

@@ -34,7 +34,7 @@ impl<'a> Scene<'a> {
         self.broken.insert(rule.id.clone(), Broken { finding: finding.clone(), title });
     }
 
-    /// The processes that count, by their memory, or the last of them. Of one that is gone nothing is left to compare.
+    /// Of too many processes the largest; otherwise the last one that ended, of which nothing is left to compare.
     pub(super) fn evidence_of_expectation(
         &mut self,
         rule: &Rule,
@@ -43,9 +43,10 @@ impl<'a> Scene<'a> {
         time_zone: &str,
     ) -> Evidence {
         let finding = &broken.finding;
-        let (threshold, is_missing) = match finding.broken {
-            expected::Broken::Missing { least } => (least, true),
-            expected::Broken::Restarted(Restarts { most, .. }) | expected::Broken::TooMany { most } => (most, false),
+        let (threshold, too_many) = match finding.broken {
+            expected::Broken::Missing { least } => (least, false),
+            expected::Broken::Restarted(Restarts { most, .. }) => (most, false),
+            expected::Broken::TooMany { most } => (most, true),
         };
         let mut evidence = Evidence {
             condition: condition(rule),
@@ -54,7 +55,7 @@ impl<'a> Scene<'a> {
             threshold: Some(f64::from(threshold)),
             ..self.evidence_without_data(rule, alert, time_zone)
         };
-        let measure = Measure::memory().filter(|_| !is_missing);
+        let measure = Measure::memory().filter(|_| too_many);
         let counted = measure.map_or_else(Vec::new, |measure| self.counted(&rule.when, measure));
         if let Some((first, measure)) = counted.first().zip(measure) {
             let tick = self.tick;
@@ -105,8 +106,8 @@ fn condition(rule: &Rule) -> String {
     let Some(Expect { min, max, restarts }) = rule.expect else { return rule.when.condition.to_string() };
     let least = min.map(|least| format!("at least {least}"));
     let most = max.map(|most| format!("at most {most}"));
-    let often =
-        restarts.map(|Restarts { most, within_ms }| format!("at most {} in {}", times(most), length(within_ms)));
+    let often = restarts
+        .map(|Restarts { most, within_ms }| format!("at most {} in {}", restarts_words(most), length(within_ms)));
     let parts: Vec<String> = [least, most, often].into_iter().flatten().collect();
     format!("processes with {}: {}", rule.when.condition, parts.join(", "))
 }
@@ -135,9 +136,9 @@ fn title(rule: &Rule, finding: &Finding, now_ms: i64, zone: &TimeZone) -> String
         (expected::Broken::Restarted(Restarts { within_ms, .. }), own, name) => {
             let how_often = format!("started again {} in {}", times(count), length(within_ms));
             match (own, name) {
-                (Some(own), _) => format!("{own}: {how_often}"),
-                (None, Some(name)) => format!("{name} was {how_often}"),
-                (None, None) => format!("processes with {condition} were {how_often}"),
+                (Some(own), _) => format!("{own}: {how_often}{last}"),
+                (None, Some(name)) => format!("{name} was {how_often}{last}"),
+                (None, None) => format!("processes with {condition} were {how_often}{last}"),
             }
         }
         (expected::Broken::TooMany { most }, Some(own), _) => format!("{own}: {}, at most {most}", processes(count)),
@@ -175,6 +176,10 @@ fn ended(last: &Last, now_ms: i64, zone: &TimeZone) -> String {
 
 fn processes(count: u32) -> String {
     if count == 1 { "1 process".to_owned() } else { format!("{count} processes") }
+}
+
+fn restarts_words(count: u32) -> String {
+    if count == 1 { "1 restart".to_owned() } else { format!("{count} restarts") }
 }
 
 fn times(count: u32) -> String {

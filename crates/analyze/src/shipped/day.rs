@@ -76,6 +76,7 @@ fn host(machine: &mut Machine, hour: &Hour, chance: &mut Chance) {
     host.counters.swapped_out_bytes = Some(0);
     host.counters.oom_kills = Some(0);
     host.clock_step_ms = Some(0);
+    host.connections = Some((50.0 + 2_500.0 * hour.users) as u32);
     host.pressure = Some(Pressure {
         cpu_some: Some(stall(if hour.build { 0.95 } else { busy * 0.3 })),
         memory_some: Some(stall(chance.between(0.0, 0.02))),
@@ -158,7 +159,7 @@ fn processes(machine: &mut Machine, t: f64, hour: &Hour, chance: &mut Chance) {
     for process in living.iter_mut() {
         let users = hour.users;
         match process.image.name.as_str() {
-            "nginx" => set(process, 0.1 * users, 80.0 + 30.0 * users, 200.0 + 250.0 * users, interval_s),
+            "nginx" => set(process, 0.1 * users, 80.0 + 30.0 * users, 300.0 + 2_500.0 * users, interval_s),
             // It starts, fills its cache within an hour and stays.
             "postgres" => {
                 set(
@@ -179,7 +180,8 @@ fn processes(machine: &mut Machine, t: f64, hour: &Hour, chance: &mut Chance) {
             }
             _ => set(process, 0.001, 10.0 + chance.between(0.0, 1.0), 12.0, interval_s),
         }
-        process.threads = Some(8 + (20.0 * hour.users) as u32);
+        let pool = if process.image.name == "java" { 400.0 } else { 20.0 };
+        process.threads = Some(8 + (pool * hour.users) as u32);
         let in_backup = hour.backup && process.image.name == "rsync";
         process.state =
             Some(if in_backup && chance.next() < 0.9 { ProcessState::DiskSleep } else { ProcessState::Sleeping });

@@ -183,6 +183,14 @@ pub(super) const ROWS: &[Row] = &[
             course("rotated logs", sets::filesystem, |t| 0.75 + 0.04 * phase(t, 0.5 * HOUR)),
         ],
     ),
+    slow(
+        "filesystem-full-soon",
+        4,
+        course("steps of a hundredth every ten minutes", sets::filesystem, |t| 0.72 + 0.01 * (t / 600.0).floor()),
+        &[course("a step of three hundredths every hour that is taken back", sets::filesystem, |t| {
+            0.80 + until(phase(t, HOUR), 0.5, 0.03, 0.0)
+        })],
+    ),
     row(
         "filesystem-inodes",
         300,
@@ -271,20 +279,30 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     slow(
+        "memory-leak",
+        10,
+        course("a leak under the sawtooth of a collector", sets::grown, |t| {
+            300.0 + 2.0 * t / MINUTE + 200.0 * phase(t, 0.3 * HOUR)
+        }),
+        &[course("the sawtooth alone", sets::grown, |t| 600.0 + 200.0 * phase(t, 0.3 * HOUR))],
+    ),
+    slow(
         "descriptor-leak",
-        7,
+        10,
         course("two a minute", sets::descriptors, |t| 300.0 + 2.0 * t / MINUTE),
         &[
+            course("the users of a morning", sets::descriptors_of_users, |t| 300.0 + 300.0 * t / HOUR),
             course("connections of a day", sets::descriptors, |t| 300.0 + 150.0 * (t / (4.0 * HOUR)).sin()),
             course("a large server", sets::descriptors, |t| 5_000.0 + 300.0 * (t / 500.0).sin()),
         ],
     ),
     slow(
         "thread-growth",
-        7,
+        10,
         course("one a minute", sets::threads, |t| 100.0 + t / MINUTE),
         &[
             course("a pool that grows to its size", sets::threads, |t| (100.0 + 10.0 * t / MINUTE).min(400.0)),
+            course("a thread for each user", sets::threads_of_users, |t| 100.0 + 100.0 * t / HOUR),
             course("requests", sets::threads, |t| 300.0 + 50.0 * (t / 300.0).sin()),
         ],
     ),

@@ -200,12 +200,28 @@ pub(super) fn grown(machine: &mut Machine, mib: f64) {
     memory(machine, 0.25 + mib * MIB / MEMORY);
 }
 
+/// Descriptors, with as many connections of the machine as ever.
 pub(super) fn descriptors(machine: &mut Machine, count: f64) {
+    machine.snapshot.host.connections = Some(200);
     own(machine).descriptors = Some(count as u32);
 }
 
+/// The same with a connection for each.
+pub(super) fn descriptors_of_users(machine: &mut Machine, count: f64) {
+    descriptors(machine, count);
+    machine.snapshot.host.connections = Some(count as u32);
+}
+
+/// Threads, with as many connections of the machine as ever.
 pub(super) fn threads(machine: &mut Machine, count: f64) {
+    machine.snapshot.host.connections = Some(200);
     own(machine).threads = Some(count as u32);
+}
+
+/// The same with a connection for each.
+pub(super) fn threads_of_users(machine: &mut Machine, count: f64) {
+    threads(machine, count);
+    machine.snapshot.host.connections = Some(count as u32);
 }
 
 fn state(machine: &mut Machine, holds: f64, state: ProcessState) {
