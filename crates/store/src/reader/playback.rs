@@ -60,13 +60,14 @@ impl Iterator for Replay {
         if !matches!(received, Ok(Ok(_))) {
             self.ticks = None;
         }
-        received.map(Some).unwrap_or_else(|_| {
-            let defect = self.thread.take().is_some_and(|thread| thread.join().is_err());
-            // A log that is only half played must not look like one that is over.
-            defect.then(|| {
-                let reason = "its reader ended with a defect; please report it".to_owned();
-                Err(HistoryError::Read { path: "the log".to_owned(), reason })
-            })
+        if let Ok(tick) = received {
+            return Some(tick);
+        }
+        let defect = self.thread.take().is_some_and(|thread| thread.join().is_err());
+        // A log that is only half played must not look like one that is over.
+        defect.then(|| {
+            let reason = "its reader ended with a defect; please report it".to_owned();
+            Err(HistoryError::Read { path: "the log".to_owned(), reason })
         })
     }
 }
@@ -118,21 +119,26 @@ fn play_file(
     let mut gaps = Gaps::begin(statement.query([bounds.0, bounds.1])?)?;
     let mut result = Ok(ControlFlow::Continue(()));
     replay_while(file, bounds, &Wanted::everything(), EntityKind::Process, |frame| {
-        let mut hand_on = |frame: &Frame<'_>| {
-            let gaps = gaps.at(frame.tick.id)?;
-            // SQLite looks at the clock only within its own work.
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(Stopped::Deadline);
-            }
-            // After a step of the clock, ticks of other times lie between.
-            let is_taken =
-                !range.contains(frame.tick.at.ts_ms) || ticks.send(Ok(Snapshot { gaps, ..whole(frame) })).is_ok();
-            Ok(if is_taken { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        // SQLite looks at the clock only within its own work.
+        let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        result = match gaps.at(frame.tick.id) {
+            Ok(_) if is_late => Err(Stopped::Deadline),
+            Ok(gaps) => Ok(hand_on(frame, gaps, range, ticks)),
+            Err(error) => Err(error.into()),
         };
-        result = hand_on(frame);
         if matches!(result, Ok(ControlFlow::Continue(()))) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
     result
+}
+
+/// Gives a tick of the range to whoever takes them, until nobody does. After a step of the clock, ticks of other times lie
+/// between.
+fn hand_on(frame: &Frame<'_>, gaps: Vec<Gap>, range: Range, ticks: &SyncSender<Tick>) -> ControlFlow<()> {
+    if !range.contains(frame.tick.at.ts_ms) || ticks.send(Ok(Snapshot { gaps, ..whole(frame) })).is_ok() {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
 }
 
 const GAPS: &str = "SELECT from_tick, to_tick, place, section, reason, count, remedy FROM gap \

@@ -4,11 +4,15 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use watchkeeper_core::text::clean;
+
 use super::{
     FORMAT, LARGEST_WINDOW_LOG, LONGEST_LINE_BYTES, Mark, SnapshotFileEntry, SnapshotFileError, SnapshotFileHeader,
     VERSION,
 };
 
+/// Characters of a reason that are shown.
+const LONGEST_REASON: usize = 300;
 /// What every frame of zstd begins with.
 const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -64,7 +68,7 @@ impl SnapshotFileReader {
         let mut decoder = zstd::Decoder::with_buffer(bytes).map_err(|error| failed(&error))?;
         decoder.window_log_max(LARGEST_WINDOW_LOG).map_err(|error| failed(&error))?;
         let mut lines = BufReader::new(decoder);
-        let first = match next_line(&mut lines).map_err(|error| damaged(path, 0, error.to_string()))? {
+        let first = match next_line(&mut lines).map_err(|error| damaged(path, 0, &error.to_string()))? {
             Line::Whole(line) => line,
             Line::Cut => return Err(foreign("it is cut within its first line")),
             Line::End => return Err(foreign("it is empty")),
@@ -89,11 +93,11 @@ impl SnapshotFileReader {
     /// # Errors
     /// It is damaged here; nothing after it can be read.
     pub fn entry(&mut self) -> Result<Option<SnapshotFileEntry>, SnapshotFileError> {
-        let line = next_line(&mut self.lines).map_err(|error| damaged(&self.path, self.line, error.to_string()))?;
+        let line = next_line(&mut self.lines).map_err(|error| damaged(&self.path, self.line, &error.to_string()))?;
         match line {
             Line::Whole(line) => {
                 let entry = serde_json::from_slice(&line);
-                let entry = entry.map_err(|error| damaged(&self.path, self.line, error.to_string()))?;
+                let entry = entry.map_err(|error| damaged(&self.path, self.line, &error.to_string()))?;
                 self.line += 1;
                 Ok(Some(entry))
             }
@@ -106,8 +110,9 @@ impl SnapshotFileReader {
     }
 }
 
-fn damaged(path: &Path, line: u64, reason: String) -> SnapshotFileError {
-    SnapshotFileError::Damaged { path: path.to_owned(), line, reason }
+fn damaged(path: &Path, line: u64, reason: &str) -> SnapshotFileError {
+    // It repeats what it found, which anybody may have written.
+    SnapshotFileError::Damaged { path: path.to_owned(), line, reason: clean(reason, LONGEST_REASON) }
 }
 
 fn header(line: &[u8], path: &Path) -> Result<SnapshotFileHeader, SnapshotFileError> {
@@ -123,7 +128,7 @@ fn header(line: &[u8], path: &Path) -> Result<SnapshotFileHeader, SnapshotFileEr
         }
         Some(_) => {
             let header = serde_json::from_slice(line);
-            header.map_err(|error| damaged(path, 0, format!("its header cannot be understood: {error}")))
+            header.map_err(|error| damaged(path, 0, &format!("its header cannot be understood: {error}")))
         }
     }
 }

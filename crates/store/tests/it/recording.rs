@@ -230,6 +230,10 @@ fn what_is_no_recording_is_refused_with_a_sentence() {
     }
     let text = refusal(&entry);
     assert!(text.starts_with("the recording FILE is damaged after line 2: unknown variant `weather`"), "{text}");
+    let foreign =
+        String::from_utf8(zstd::decode_all(&entry[..]).unwrap()).unwrap().replace("weather", "wea\\u001bther");
+    let text = refusal(&compressed(foreign.as_bytes()));
+    assert!(text.contains("unknown variant `wea\\u{1b}ther`"), "{text}");
     let text = refusal(&[good.as_slice(), b"more"].concat());
     assert!(text.starts_with("the recording FILE is damaged after line 2: "), "{text}");
 }
