@@ -4,6 +4,8 @@
 
 mod bad_rules;
 #[cfg(target_os = "linux")]
+mod backtest;
+#[cfg(target_os = "linux")]
 mod burner;
 #[cfg(target_os = "linux")]
 mod check;
@@ -14,6 +16,10 @@ mod detect;
 #[cfg(unix)]
 mod ending;
 mod everywhere;
+#[cfg(target_os = "linux")]
+#[path = "../../../store/tests/it/hot_world.rs"]
+#[allow(dead_code, reason = "the tests of the store need more of it")]
+mod hot_world;
 #[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]

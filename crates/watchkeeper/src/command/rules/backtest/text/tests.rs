@@ -89,7 +89,7 @@ fn what_would_have_fired_is_told_with_dates_lengths_and_culprits() {
     );
     let text = report(&tested(records, 14 * DAY_MS), &TimeZone::UTC, true);
     let first = text.lines().nth(4).unwrap();
-    assert_eq!(first, "  2026-11-19 13:53:20    10 h 6 m+ CPU busy: cc1 (pid 9) takes 12.0 % of this machine's CPU");
+    assert_eq!(first, "  2026-11-19 13:53:20     10 h 6 m+ CPU busy: cc1 (pid 9) takes 12.0 % of this machine's CPU");
     assert!(!text.contains("the log covers") && text.contains("and 21 shorter ones"), "{text}");
 }
 
