@@ -95,7 +95,8 @@ fn whoever_has_seen_enough_can_stop() {
     let mut replay = reader(&folder).replay(ALL).unwrap();
     assert_eq!(replay.next().unwrap().unwrap().at.ts_ms, TEN);
     drop(replay);
-    let late = reader(&folder).with_deadline(Duration::ZERO).replay(ALL).and_then(|mut replay| replay.next().transpose());
+    let late =
+        reader(&folder).with_deadline(Duration::ZERO).replay(ALL).and_then(|mut replay| replay.next().transpose());
     assert!(matches!(late, Err(HistoryError::Deadline)), "{late:?}");
     // The deadline comes while it plays.
     let mut replay = reader(&folder).with_deadline(Duration::from_millis(200)).replay(ALL).unwrap();
