@@ -31,21 +31,23 @@ use crate::{CollectError, Collector, clock};
 /// What was found so long ago that so many intervals have passed is not known any more. A try takes an interval at the most.
 const KNOWN_INTERVALS: i64 = 3;
 
-/// A collector whose readings hold what active checks found.
+/// A collector whose readings hold what active checks found. They begin with the first reading: settings that are refused in
+/// the end contact nobody.
 pub(crate) struct Checked {
     machine: Box<dyn Collector>,
     checks: Checks,
 }
 
 impl Checked {
-    /// Adds checks, which begin at once.
+    /// Makes checks ready.
     pub(crate) fn new(machine: Box<dyn Collector>, checks: &[CheckConfig]) -> Result<Self, CollectError> {
-        Ok(Self { machine, checks: Checks::start(checks)? })
+        Ok(Self { machine, checks: Checks::new(checks)? })
     }
 }
 
 impl Collector for Checked {
     fn read(&mut self) -> Result<Reading, CollectError> {
+        self.checks.begin();
         let mut reading = self.machine.read()?;
         reading.checks = Some(self.checks.found(reading.at.mono_ms));
         Ok(reading)
@@ -58,33 +60,52 @@ impl Collector for Checked {
 
 /// Checks that go on until this is dropped. Tries under way end by themselves.
 struct Checks {
-    found: Vec<(Arc<Mutex<Check>>, Span)>,
+    /// Those that have not begun.
+    waiting: Vec<(Arc<Try>, Found)>,
+    found: Vec<Found>,
     end: Arc<End>,
 }
 
+/// What the last try of a check found, and its interval.
+#[derive(Clone)]
+struct Found {
+    check: Arc<Mutex<Check>>,
+    interval: Span,
+}
+
 impl Checks {
-    fn start(configs: &[CheckConfig]) -> Result<Self, CollectError> {
+    fn new(configs: &[CheckConfig]) -> Result<Self, CollectError> {
         let mut trust = Trust::default();
-        // Whatever can be refused comes before anybody is contacted.
-        let ready: Vec<Try> = configs.iter().map(|config| Try::new(config, &mut trust)).collect::<Result<_, _>>()?;
-        let mut checks = Self { found: Vec::new(), end: Arc::default() };
-        for (config, one) in configs.iter().zip(ready) {
+        let mut checks = Self { waiting: Vec::new(), found: Vec::new(), end: Arc::default() };
+        for config in configs {
+            let one = Try::new(config, &mut trust)?;
             let unknown = Check { name: config.name.clone(), target: one.target.to_string(), ..Check::default() };
-            let found = Arc::new(Mutex::new(unknown));
-            checks.found.push((Arc::clone(&found), config.interval));
-            let (end, interval) = (Arc::clone(&checks.end), config.interval.duration());
-            std::thread::Builder::new()
-                .name("check".to_owned())
-                .spawn(move || run(&one, interval, &found, &end))
-                .map_err(|source| CollectError::Thread { check: config.name.clone(), source })?;
+            let found = Found { check: Arc::new(Mutex::new(unknown)), interval: config.interval };
+            checks.found.push(found.clone());
+            checks.waiting.push((Arc::new(one), found));
         }
         Ok(checks)
     }
 
+    /// Begins those that have not; one for which there is no thread now is tried again at the next look.
+    fn begin(&mut self) {
+        let end = &self.end;
+        self.waiting.retain(|(one, found)| {
+            let (one, check, end) = (Arc::clone(one), Arc::clone(&found.check), Arc::clone(end));
+            let interval = found.interval.duration();
+            let begun =
+                std::thread::Builder::new().name("check".to_owned()).spawn(move || run(&one, interval, &check, &end));
+            if let Err(error) = &begun {
+                // Its first try writes over it.
+                locked(&found.check).error = Some(format!("there is no thread for it: {}", Failure::io(error)));
+            }
+            begun.is_err()
+        });
+    }
+
     /// What the last tries found, as of this monotonic time.
     fn found(&self, now_mono_ms: i64) -> Vec<Check> {
-        let current = |(found, interval): &(Arc<Mutex<Check>>, Span)| known(&locked(found), *interval, now_mono_ms);
-        self.found.iter().map(current).collect()
+        self.found.iter().map(|found| known(&locked(&found.check), found.interval, now_mono_ms)).collect()
     }
 }
 

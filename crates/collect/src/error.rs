@@ -23,15 +23,6 @@ pub enum CollectError {
         /// What is wrong.
         reason: String,
     },
-    /// A check has no thread.
-    #[error("cannot start the thread of the check `{check}`")]
-    Thread {
-        /// Name of the check.
-        check: String,
-        /// What the system answered.
-        #[source]
-        source: io::Error,
-    },
     /// The file with an authority's certificate cannot be read.
     #[error("cannot read the certificates in {path}")]
     Certificates {

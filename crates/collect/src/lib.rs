@@ -49,11 +49,11 @@ pub trait Collector: Send {
     fn tier(&self) -> &'static str;
 }
 
-/// The same as [`open`], with active checks that begin at once and go on in threads of their own until the collector is
-/// dropped; each reading holds what they found last.
+/// The same as [`open`], with active checks that begin with the first reading and go on in threads of their own until the
+/// collector is dropped; each reading holds what they found last.
 ///
 /// # Errors
-/// As [`open`]; when a check's target or certificate file cannot be used, or there is no thread for it.
+/// As [`open`], and when a check's target or certificate file cannot be used.
 pub fn open_with_checks(config: &CollectConfig, checks: &[CheckConfig]) -> Result<Box<dyn Collector>, CollectError> {
     let machine = open(config)?;
     if checks.is_empty() {

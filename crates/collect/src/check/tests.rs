@@ -180,7 +180,10 @@ fn without_a_check_a_reading_has_no_list_of_them() {
 fn checks_go_on_at_their_interval_and_end_when_they_are_dropped() {
     let (sender, calls) = std::sync::mpsc::channel();
     let address = server(move |_| sender.send(Instant::now()).unwrap_or_default());
-    let checks = Checks::start(&[CheckConfig { interval: Span::from_secs(1), ..tcp(&address) }]).unwrap();
+    let mut checks = Checks::new(&[CheckConfig { interval: Span::from_secs(1), ..tcp(&address) }]).unwrap();
+    assert!(calls.recv_timeout(Duration::from_millis(300)).is_err(), "nobody has looked yet");
+    checks.begin();
+    checks.begin();
     let patience = Duration::from_secs(30);
     let first = calls.recv_timeout(patience).unwrap();
     let second = calls.recv_timeout(patience).unwrap();

@@ -9,8 +9,7 @@ pub(super) const COUNT: usize = 5;
 
 /// Puts it into its columns.
 pub(super) fn cells(watch: Option<Watch>, cells: &mut [Cell]) {
-    let parts =
-        |w: Watch| [w.late_ms, w.log_failing_ms, w.state_failing_ms, w.channel_failing_ms, w.outbox_age_ms];
+    let parts = |w: Watch| [w.late_ms, w.log_failing_ms, w.state_failing_ms, w.channel_failing_ms, w.outbox_age_ms];
     put::<COUNT>(cells, 0, watch.map(parts));
 }
 

@@ -105,7 +105,7 @@ fn a_file_of_certificates_that_cannot_be_used_is_named_before_anything_begins() 
     std::fs::write(&empty, "nothing\n").unwrap();
     for (path, expected) in [(&missing, "cannot read the certificates in "), (&empty, "there is no certificate in ")] {
         let config = CheckConfig { ca: Some(path.clone()), ..https(closed()) };
-        let error = Checks::start(&[config]).err().expect("it cannot be used");
+        let error = Checks::new(&[config]).err().expect("it cannot be used");
         assert_eq!(error.to_string(), format!("{expected}{}", path.display()));
     }
 }
