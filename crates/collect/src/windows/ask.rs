@@ -89,7 +89,9 @@ pub(crate) fn hung() -> Option<HashSet<u32>> {
     (told != 0 && windows.visible).then_some(windows.hung)
 }
 
-/// Looks at one window; `windows` is the address of a [`Windows`].
+/// Looks at one window.
+///
+/// SAFETY: `windows` must be the address of a [`Windows`] that nobody else uses during the call.
 unsafe extern "system" fn look_at_window(window: HWND, windows: LPARAM) -> BOOL {
     // SAFETY: [`hung`] gives the address of a value that nobody else uses during its call.
     let windows = unsafe { &mut *(windows as *mut Windows) };
