@@ -68,6 +68,7 @@ impl RecordedSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::rule_files::RuleFiles;
     use crate::config::{SourceFile, Sources, load};
 
     #[test]
@@ -88,7 +89,7 @@ time_zone = "Europe/Berlin"
 server = "localhost:25"
 security = "starttls"
 from = "a@example.com"
-user = "somebody"
+user = "mail-user-17"
 password = { file = 'FILE' }
 [rules]
 disable = ["host-memory"]
@@ -99,10 +100,15 @@ for = "1m"
 "#
         .replace("FILE", password.to_str().unwrap());
         let file = SourceFile { path: "watchkeeper.toml".into(), text };
-        let settings = Settings::build(&load(Sources { file: Some(file), ..Sources::default() }).unwrap()).unwrap();
+        let beside = "[[rule]]\nid = \"beside\"\nwhen = 'system.cpu.utilization > \"50%\"'\nlabels = { team = \"data\" }\n\
+                      summary = \"It is busy.\"\nrunbook = \"https://wiki.example.com/busy\"\n";
+        let beside = SourceFile { path: "rules.d/beside.toml".into(), text: beside.to_owned() };
+        let rules = RuleFiles { files: vec![beside], unread: Vec::new() };
+        let loaded = load(Sources { file: Some(file), rules, ..Sources::default() }).unwrap();
+        let settings = Settings::build(&loaded).unwrap();
         let recorded = settings.recorded();
         let text = recorded.to_string();
-        for secret in ["correct-horse", "somebody", "localhost:25", password.to_str().unwrap()] {
+        for secret in ["correct-horse", "mail-user-17", "localhost:25", password.to_str().unwrap()] {
             assert!(!text.contains(secret), "{text}");
         }
         let read: RecordedSettings = serde_json::from_str(&text).unwrap();
@@ -110,6 +116,7 @@ for = "1m"
         let live = settings.analyzer(HostId::default());
         // Shipped rules were raised to three intervals, own ones replace shipped ones.
         assert!(live.rules.iter().any(|rule| !rule.shipped && rule.id == "host-cpu"));
+        assert!(live.rules.iter().any(|rule| rule.id == "beside" && rule.labels["team"] == "data"));
         assert_eq!(format!("{again:?}"), format!("{live:?}"));
     }
 }
