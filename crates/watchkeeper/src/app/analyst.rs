@@ -159,9 +159,7 @@ impl Analyst {
         if has_messages {
             self.wake.notify_waiters();
         }
-        for change in &shown {
-            self.console.change(change);
-        }
+        self.console.changes(&shown);
     }
 
     /// Commits what waits in the queue and gives the incidents among `shown` their numbers.
@@ -238,7 +236,7 @@ fn open_incident(incident: &Incident) -> OpenIncident {
     OpenIncident {
         ticket: incident.ticket.filter(|ticket| *ticket > 0),
         severity: incident.severity.word().to_owned(),
-        text: title_with_culprit(&incident.title, &incident.evidence),
+        text: title_with_culprit(&incident.title, &incident.evidence) + &incident.counts(),
         opened_ms: incident.opened_ms,
     }
 }

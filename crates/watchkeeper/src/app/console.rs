@@ -1,5 +1,6 @@
 //! What `run` says on standard output: the banner and the incidents.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
@@ -12,6 +13,9 @@ use crate::signals::Handle;
 
 /// Texts that wait while standard output takes none: a terminal that is paused, a pipe that nobody reads.
 const MOST_WAITING: usize = 256;
+
+/// Incidents of one tick that are printed.
+const MOST_SHOWN: usize = 20;
 
 /// Writes to standard output in a thread of its own; nobody reading there is no reason to stop watching.
 #[derive(Clone, Debug)]
@@ -46,10 +50,29 @@ impl Console {
         let _ = self.texts.try_send(text.to_owned());
     }
 
-    /// Prints what a change means to somebody who looks on; most mean nothing.
-    pub fn change(&self, change: &Change) {
-        if let Change::Incident { event, at_ms, incident } = change {
-            self.print(&incident_text(&self.zone, self.colour, *event, *at_ms, incident));
+    /// Prints what changes mean to somebody who looks on; most mean nothing. Of very many only the first are printed, the
+    /// gravest before others.
+    pub fn changes(&self, changes: &[Change]) {
+        let mut shown: Vec<_> = changes
+            .iter()
+            .filter_map(|change| match change {
+                Change::Incident { event, at_ms, incident } if is_shown(*event) => Some((*event, *at_ms, incident)),
+                _ => None,
+            })
+            .collect();
+        let more = shown.len().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            shown.sort_by_key(|(.., incident)| std::cmp::Reverse(incident.severity));
+        }
+        for (event, at_ms, incident) in shown.into_iter().take(MOST_SHOWN) {
+            self.print(&incident_text(&self.zone, self.colour, event, at_ms, incident));
+        }
+        if more > 0 {
+            self.print(&format!(
+                "{:21}and {more} more: watchkeeper incidents list --limit {}\n",
+                "",
+                more + MOST_SHOWN
+            ));
         }
     }
 
@@ -57,6 +80,12 @@ impl Console {
     pub fn bold(&self, text: &str) -> String {
         paint(self.colour, "1", text)
     }
+}
+
+/// Whether an event is news to somebody who looks on: what joins an incident or leaves it stands in its history.
+fn is_shown(event: IncidentEvent) -> bool {
+    use IncidentEvent::{Ended, Flapping, Opened, Resolved, Severity};
+    matches!(event, Opened | Severity | Flapping | Resolved | Ended)
 }
 
 /// Whether standard output is to be in colours: a terminal looks on, and `NO_COLOR` is not set.
@@ -72,8 +101,10 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
     let title = clean(&incident.title, 200);
     if event.closes() {
         let word = if event == IncidentEvent::Resolved { "RESOLVED" } else { "ENDED" };
-        let length = duration(at_ms - incident.opened_ms);
-        return format!("{time}  {}  {number}{title}, after {length}\n", paint(colour, "32", word));
+        // It may have waited for the next process of a program.
+        let length = duration(incident.closed_ms.unwrap_or(at_ms) - incident.opened_ms);
+        let counts = incident.counts();
+        return format!("{time}  {}  {number}{title}{counts}, after {length}\n", paint(colour, "32", word));
     }
     let word = incident.severity.word().to_uppercase();
     let code = match incident.severity {
@@ -81,6 +112,18 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
         Severity::Warning => "33",
         Severity::Critical => "1;31",
     };
+    let word = paint(colour, code, &word);
+    let counts = incident.counts();
+    match event {
+        IncidentEvent::Severity => {
+            return format!("{time}  {word}  {number}{title}{counts}: now {}\n", incident.severity);
+        }
+        IncidentEvent::Flapping => {
+            let lately = incident.course.flapping.as_ref().map_or(0, |flapping| flapping.lately);
+            return format!("{time}  {word}  {number}{title}: came {lately} more times, {} in all\n", incident.times);
+        }
+        _ => {}
+    }
     let evidence = &incident.evidence;
     let value = evidence.unit.show(evidence.value);
     let since = local_time(evidence.since_ms, zone);
@@ -90,11 +133,11 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
         .trend
         .as_ref()
         .map_or(String::new(), |trend| format!("{:21}{}\n", "", trend_sentence(trend, evidence.fired_ms, zone)));
-    format!(
-        "{time}  {}  {number}{what}\n{:21}{value}{threshold} since {since}\n{trend}",
-        paint(colour, code, &word),
-        ""
-    )
+    let mut author = String::new();
+    for words in [&evidence.summary, &evidence.runbook].into_iter().flatten() {
+        let _ = writeln!(author, "{:21}{}", "", clean(words, 300));
+    }
+    format!("{time}  {word}  {number}{what}{counts}\n{:21}{value}{threshold} since {since}\n{trend}{author}", "")
 }
 
 fn paint(colour: bool, code: &str, word: &str) -> String {
@@ -182,13 +225,26 @@ mod tests {
         });
         let rising = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &rising);
         assert!(rising.ends_with("\n                     rose by 360 in 1 h 0 m, 360/h (r2 1.00)\n"), "{rising}");
-        insta::assert_snapshot!([opened, held, resolved, ended.replace('\u{1b}', "ESC")].concat(), @r"
+        incident.times = 37;
+        incident.evidence.summary = Some("everything here is slow".to_owned());
+        incident.evidence.runbook = Some("https://wiki.example.com/cpu".to_owned());
+        let again = incident_text(&zone, false, IncidentEvent::Opened, 60_000, &incident);
+        let severity = incident_text(&zone, false, IncidentEvent::Severity, 60_000, &incident);
+        incident.closed_ms = Some(120_000);
+        let waited = incident_text(&zone, false, IncidentEvent::Ended, 420_000, &incident);
+        insta::assert_snapshot!([opened, held, resolved, ended.replace('\u{1b}', "ESC"), again, severity, waited].concat(), @r"
         1970-01-01 01:01:00  CRITICAL  #7 CPU above 90 %\u{1b}[31m
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
         1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
         1970-01-01 01:03:05  RESOLVED  CPU above 90 %\u{1b}[31m, after 2 m 5 s
         1970-01-01 01:01:00  ESC[32mENDEDESC[0m  CPU above 90 %\u{1b}[31m, after 0.0 s
+        1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m (37 times)
+                             95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
+                             everything here is slow
+                             https://wiki.example.com/cpu
+        1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m (37 times): now critical
+        1970-01-01 01:07:00  ENDED  CPU above 90 %\u{1b}[31m (37 times), after 1 m
         ");
     }
 

@@ -15,7 +15,7 @@ use watchkeeper_core::text::{
     clean, contributor_name, culprit_sentence, duration, local_time, pattern_sentence, title_with_culprit,
     trend_sentence,
 };
-use watchkeeper_core::{History, IncidentEvent, Ticket, Unit};
+use watchkeeper_core::{History, Incident, IncidentEvent, Ticket, Unit};
 use watchkeeper_store::Reader;
 
 use crate::cli::{DONE, FAILED, Global};
@@ -138,9 +138,10 @@ fn list(records: &[IncidentRecord], now_ms: i64, zone: &TimeZone) -> String {
         let taken = taken_by(record, now_ms).map_or(String::new(), |by| format!(" [acknowledged by {by}]"));
         let _ = writeln!(
             text,
-            "{ticket:>6}  {:8}  {opened}  {length:>10}  {}{taken}",
+            "{ticket:>6}  {:8}  {opened}  {length:>10}  {}{}{taken}",
             incident.severity.word(),
-            title_with_culprit(&incident.title, &incident.evidence)
+            title_with_culprit(&incident.title, &incident.evidence),
+            incident.counts()
         );
     }
     text
@@ -172,6 +173,12 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
         let _ = writeln!(text, "{name:12} {value}");
     };
     line("host", clean(&incident.host, 100));
+    if let Some(summary) = &evidence.summary {
+        line("meaning", clean(summary, 1_000));
+    }
+    if let Some(runbook) = &evidence.runbook {
+        line("what to do", clean(runbook, 300));
+    }
     line("rule", format!("{}: {}", clean(&evidence.rule, 100), clean(&evidence.condition, 300)));
     line("value", value_line(evidence));
     if let Some(trend) = &evidence.trend {
@@ -183,6 +190,17 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
         format!("{}, after {}", local_time(closed, zone), duration(closed - incident.opened_ms))
     });
     line("closed", closed);
+    if incident.times > 1 {
+        line("fired", format!("{} times", incident.times));
+    }
+    if let Some(flapping) = &incident.course.flapping {
+        let since = local_time(flapping.told_ms, zone);
+        line("flapping", format!("{} times since {since}", incident.times.saturating_sub(flapping.told_times)));
+    }
+    if !incident.labels.is_empty() {
+        let label = |(name, value): (&String, &String)| format!("{}={}", clean(name, 40), clean(value, 60));
+        line("labels", incident.labels.iter().map(label).collect::<Vec<_>>().join(", "));
+    }
     line("usual", usual_line(evidence));
     line("before", before_line(evidence, zone));
     if let Known::Yes(Recurrence { pattern: Some(pattern), .. }) = &evidence.recurrence {
@@ -194,6 +212,7 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
     }
     text.push_str(&top(evidence));
     text.push_str(&changes(evidence));
+    text.push_str(&joined(incident, zone));
     text.push_str("\nHistory\n");
     for entry in &record.history {
         let acknowledgement = record.acknowledgements.iter().find(|one| one.at_ms == entry.at_ms);
@@ -220,6 +239,26 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
         let waits = if waits { format!(", waits {}", ack::until(message.due_ms, zone)) } else { String::new() };
         let (channel, recipient) = (clean(&message.channel, 80), clean(&message.recipient, 200));
         let _ = writeln!(text, "  {:8} {channel} -> {recipient} ({}){waits}{last}", message.state, message.event);
+    }
+    text
+}
+
+/// Most alerts that joined an incident and are listed.
+const JOINED: usize = 20;
+
+/// The alerts that joined.
+fn joined(incident: &Incident, zone: &TimeZone) -> String {
+    if incident.joined.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nJoined\n".to_owned();
+    for joined in incident.joined.iter().take(JOINED) {
+        let (at, title) = (local_time(joined.at_ms, zone), clean(&joined.title, 200));
+        let _ = writeln!(text, "  {at}  {:8}  {title}", joined.severity.word());
+    }
+    let more = incident.joined.len().saturating_sub(JOINED);
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more; --json shows them");
     }
     text
 }
