@@ -116,3 +116,23 @@ impl Observer {
 fn of_host(kind: &'static str, detail: String) -> Observed {
     Observed { kind, process: None, detail }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_comes_late_into_the_list_was_not_opened() {
+        let tick = |sockets: Vec<Socket>| {
+            let at = Moment { ts_ms: 0, mono_ms: 0, suspended_ms: 0, boot: watchkeeper_core::BootId::default() };
+            Snapshot { sockets: Some(sockets), ..Snapshot::unknown(at, 1_000) }
+        };
+        let socket = |port, opened| Socket { protocol: "udp".to_owned(), port, opened, ..Socket::default() };
+        let mut observer = Observer::default();
+        assert_eq!(observer.look(&tick(Vec::new()), &[]), []);
+        let sockets = vec![socket(53, Some(true)), socket(54, None), socket(40_000, Some(false))];
+        let observed: Vec<String> =
+            observer.look(&tick(sockets), &[]).into_iter().map(|observed| observed.detail).collect();
+        assert_eq!(observed, ["udp :53", "udp :54"]);
+    }
+}
