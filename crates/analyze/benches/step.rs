@@ -154,7 +154,7 @@ fn windows(criterion: &mut Criterion) {
         }]);
         // Full windows, fed with fewer looks than a watch would have.
         for _ in 0..256 {
-            advance(&mut snapshot, 85_000);
+            advance(&mut snapshot, 84_000);
             analyzer.warm_up(&snapshot);
         }
         for _ in 0..130 {

@@ -57,7 +57,7 @@ pub(crate) struct Asked {
 struct State {
     entity: Entity,
     tracks: Vec<Track>,
-    /// What is dear to work out, until the window has moved by a bucket.
+    /// What is dear to work out, for a while.
     answers: Vec<Answer>,
     life: Option<Life>,
     /// When it was last there, observed time.
@@ -69,6 +69,8 @@ struct Answer {
     track: usize,
     function: Function,
     turn: u64,
+    /// When it is worked out again if the window has moved, observed time.
+    due_ms: i64,
     value: Option<f64>,
 }
 
@@ -315,19 +317,21 @@ impl State {
     }
 
     fn value(&mut self, asked: &Asked, shape: Shape, now_ms: i64, slot: usize) -> Option<f64> {
-        let track = self.tracks.get(asked.track)?;
+        let track = self.tracks.get_mut(asked.track)?;
         if !is_dear(asked.function) || track.is_still() || !track.is_known(shape) {
             return track.value(shape, asked.function, now_ms);
         }
         let Asked { track: index, function, .. } = *asked;
         let is_same = |answer: &Answer| answer.track == index && answer.function == function;
         let place = self.answers.iter().position(is_same).unwrap_or_else(|| {
-            self.answers.push(Answer { track: index, function, turn: 0, value: None });
+            let due_ms = now_ms + shape.first_wait_ms(slot);
+            self.answers.push(Answer { track: index, function, turn: 0, due_ms, value: None });
             self.answers.len() - 1
         });
         let answer = &mut self.answers[place];
-        if answer.turn != track.turn && track.is_due(shape, now_ms, slot) {
-            (answer.turn, answer.value) = (track.turn, track.value(shape, function, now_ms));
+        if answer.turn != track.turn && now_ms >= answer.due_ms {
+            let (turn, due_ms) = (track.turn, now_ms + shape.wait_ms());
+            *answer = Answer { turn, due_ms, value: track.value(shape, function, now_ms), ..*answer };
         }
         answer.value
     }

@@ -8,6 +8,10 @@ use super::clock::Stretch;
 use super::statistics::{self, Point};
 use super::still::Still;
 
+/// Of a window with few looks, what is dear is worked out so often in its length, and once in so long.
+const WAITS: i64 = 32;
+const LONGEST_WAIT_MS: i64 = 10_000;
+
 /// How long a window is, and how finely it is kept.
 #[allow(clippy::struct_field_names, reason = "the unit stands at the end of a name")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,19 @@ impl Shape {
         let bucket_ms = ceil_div(length_ms, MOST_BUCKETS as i64);
         let bucket_ms = ceil_div(bucket_ms, interval_ms).max(1).saturating_mul(interval_ms);
         Self { length_ms, bucket_ms, slack_ms: interval_ms / 2 }
+    }
+
+    /// How long to wait before what is dear is worked out again: a bucket, of short windows some looks.
+    pub(super) fn wait_ms(self) -> i64 {
+        self.bucket_ms.max((self.length_ms / WAITS).min(LONGEST_WAIT_MS)) - self.slack_ms
+    }
+
+    /// How much of that to wait at first. The windows of all entities have begun at the same time, and must not all be
+    /// worked out in the same tick.
+    pub(super) fn first_wait_ms(self, slot: usize) -> i64 {
+        // Multiples of the golden section are spread evenly, however many there are.
+        let part = (slot as f64 * 0.618_033_988_75).fract();
+        (part * self.wait_ms() as f64) as i64 - self.slack_ms
     }
 
     /// Whether what begins then follows on what ended then.
@@ -106,6 +123,14 @@ pub(super) struct Look {
     pub(super) life_ms: i64,
 }
 
+/// What all buckets but the newest come to.
+#[derive(Clone, Copy, Debug)]
+struct Older {
+    sum: f64,
+    min: f64,
+    max: f64,
+}
+
 /// The values of one field of one entity.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Track {
@@ -115,6 +140,8 @@ pub(super) struct Track {
     buckets: VecDeque<Bucket>,
     /// Time with a known value in all of them.
     known_ms: i64,
+    /// Worked out where it is asked for, until the buckets are others.
+    older: Option<Older>,
     /// Rises with each new bucket, from 1 on.
     pub(super) turn: u64,
 }
@@ -159,6 +186,7 @@ impl Track {
         }
         let known_ms = i64::from(u32::try_from(stretch.known_ms).unwrap_or(u32::MAX));
         self.buckets.push_back(Bucket::new(stretch.now_ms - known_ms, known_ms, look));
+        self.older = None;
         self.turn += 1;
         if Still::begin(stretch, look).is_some()
             && let Some(still) = Still::of(shape, self.buckets.iter())
@@ -173,6 +201,7 @@ impl Track {
     fn unfold(&mut self, shape: Shape, still: Still) {
         self.buckets = still.buckets(shape).collect();
         self.known_ms = self.buckets.iter().map(|bucket| i64::from(bucket.known_ms)).sum();
+        self.older = None;
         self.turn += 1;
     }
 
@@ -186,6 +215,7 @@ impl Track {
 
     fn forget_oldest(&mut self) {
         if let Some(oldest) = self.buckets.pop_front() {
+            self.older = None;
             self.known_ms -= i64::from(oldest.known_ms);
         }
     }
@@ -200,6 +230,19 @@ impl Track {
         self.still.is_some()
     }
 
+    /// What all buckets come to.
+    fn whole(&mut self) -> Option<Older> {
+        let newest = self.buckets.back()?;
+        let add = |all: Older, bucket: &Bucket| Older {
+            sum: all.sum + bucket.sum,
+            min: all.min.min(bucket.min),
+            max: all.max.max(bucket.max),
+        };
+        let none = Older { sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
+        let older = || self.buckets.iter().rev().skip(1).fold(none, add);
+        Some(add(*self.older.get_or_insert_with(older), newest))
+    }
+
     /// Time with a known value in the window, milliseconds.
     pub(super) fn known_ms(&self) -> i64 {
         self.known_ms
@@ -212,15 +255,6 @@ impl Track {
         i128::from(self.known_ms) * 5 >= i128::from(shape.length_ms) * 4
     }
 
-    /// Whether it is the time within the newest bucket at which what is dear is worked out. The windows of all entities
-    /// have begun at the same time, and must not all be worked out in the same tick.
-    pub(super) fn is_due(&self, shape: Shape, now_ms: i64, slot: usize) -> bool {
-        // Multiples of the golden section are spread evenly, however many there are.
-        let part = (slot as f64 * 0.618_033_988_75).fract();
-        let age_ms = self.buckets.back().map_or(0, |newest| now_ms - newest.from_ms);
-        age_ms as f64 >= part * shape.bucket_ms as f64
-    }
-
     /// The means of the buckets.
     pub(super) fn means(&self) -> Vec<Point> {
         self.buckets().map(|bucket| Point { at_s: bucket.at_s(), value: bucket.mean() }).collect()
@@ -228,20 +262,21 @@ impl Track {
 
     /// What a function makes of the window; `None`: unknown. Of more looks than buckets it is exact for `avg`, `min`,
     /// `max` and `count`; `quantile`, `slope`, `trend_p` and `predict` look at the means of the buckets.
-    pub(super) fn value(&self, shape: Shape, function: Function, now_ms: i64) -> Option<f64> {
+    pub(super) fn value(&mut self, shape: Shape, function: Function, now_ms: i64) -> Option<f64> {
         if !self.is_known(shape) {
             return None;
         }
         if let Some(still) = self.still {
             return Some(still.value(function)).filter(|value| value.is_finite());
         }
-        let buckets = || self.buckets.iter();
         let value = match function {
-            Function::Avg => buckets().map(|bucket| bucket.sum).sum::<f64>() / self.known_ms as f64,
-            Function::Min => buckets().map(|bucket| bucket.min).min_by(f64::total_cmp)?,
-            Function::Max => buckets().map(|bucket| bucket.max).max_by(f64::total_cmp)?,
-            Function::Count => buckets().map(|bucket| bucket.sum).sum::<f64>() / 1e3,
-            Function::Quantile(of_time) => statistics::quantile(buckets().map(Bucket::mean).collect(), of_time)?,
+            Function::Avg => self.whole()?.sum / self.known_ms as f64,
+            Function::Min => self.whole()?.min,
+            Function::Max => self.whole()?.max,
+            Function::Count => self.whole()?.sum / 1e3,
+            Function::Quantile(of_time) => {
+                statistics::quantile(self.buckets.iter().map(Bucket::mean).collect(), of_time)?
+            }
             Function::Rate => {
                 let (first, last) = (self.buckets.front()?, self.buckets.back()?);
                 // One look has no rate: not-a-number is unknown.

@@ -15,7 +15,8 @@ pub fn trend_sentence(trend: &Trend, at_ms: i64, zone: &TimeZone) -> String {
     let way = if trend.per_second < 0.0 { "fell" } else { "rose" };
     let rise = trend.unit.show(trend.rise.abs());
     let per_hour = trend.unit.show(trend.per_second.abs() * 3_600.0);
-    let window = duration(round(trend.window_ms, MINUTE_MS));
+    let to_ms = if trend.window_ms < 10 * MINUTE_MS { 1_000 } else { MINUTE_MS };
+    let window = duration(round(trend.window_ms, to_ms));
     let moved = format!("{way} by {rise} in {window}, {per_hour}/h (r2 {:.2})", trend.r2);
     let Some(full_ms) = trend.full_ms else { return moved };
     let left_ms = (full_ms - at_ms).max(0);
@@ -97,6 +98,10 @@ mod tests {
                 format!("{rose}; the machine's memory will be full in about 9 h 0 m, at 2026-11-20 21:02"),
             ),
             (Trend { full_ms: None, ..leak.clone() }, rose.to_owned()),
+            (
+                Trend { full_ms: None, window_ms: 20_400, rise: 1e6, ..leak.clone() },
+                "rose by 976.6 KiB in 20 s, 212.0 MiB/h (r2 0.98)".to_owned(),
+            ),
             (
                 Trend { full_ms: Some(AT_MS - 5), ..leak.clone() },
                 format!("{rose}; the machine's memory will be full within a minute, at 2026-11-20 11:59"),
