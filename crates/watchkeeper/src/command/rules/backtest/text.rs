@@ -12,6 +12,8 @@ use super::Tested;
 
 /// Alerts of a rule that are shown.
 const MOST_SHOWN: usize = 20;
+/// Characters of a line of ids.
+const WIDEST: usize = 100;
 /// What comes within so long is at a time, not around it.
 const AT_MS: i64 = 120_000;
 const WEEKDAYS: [&str; 7] = ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"];
@@ -27,8 +29,8 @@ pub fn report(tested: &Tested, zone: &TimeZone, longest_first: bool) -> String {
         rule(record, tested.range.to_ms, zone, longest_first, &mut text);
     }
     if !never.is_empty() {
-        let ids: Vec<String> = never.iter().map(|record| clean(&record.id, 64)).collect();
-        let _ = writeln!(text, "\nwould never have fired: {}", ids.join(", "));
+        text.push('\n');
+        never_fired(&never, &mut text);
     }
     text
 }
@@ -53,6 +55,23 @@ fn head(tested: &Tested, zone: &TimeZone) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The ids of rules that would never have fired, in lines of which each fits on a screen.
+fn never_fired(never: &[&RuleRecord], text: &mut String) {
+    let mut line = "would never have fired:".to_owned();
+    for (index, record) in never.iter().enumerate() {
+        let id = clean(&record.id, 64);
+        if line.len() + id.len() + 2 > WIDEST {
+            text.push_str(&line);
+            text.push('\n');
+            line = " ".to_owned();
+        }
+        let comma = if index + 1 < never.len() { "," } else { "" };
+        let _ = write!(line, " {id}{comma}");
+    }
+    text.push_str(&line);
+    text.push('\n');
 }
 
 fn rule(record: &RuleRecord, end_ms: i64, zone: &TimeZone, longest_first: bool, text: &mut String) {

@@ -94,6 +94,16 @@ fn what_would_have_fired_is_told_with_dates_lengths_and_culprits() {
 }
 
 #[test]
+fn many_rules_that_never_fire_take_several_lines() {
+    let records: Vec<RuleRecord> = (0..12).map(|number| record(&format!("rule-number-{number:02}"), vec![])).collect();
+    let text = report(&tested(records, 14 * DAY_MS), &TimeZone::UTC, false);
+    let lines: Vec<&str> = text.lines().skip(2).collect();
+    assert!(lines[0].starts_with("would never have fired: rule-number-00, ") && lines[0].ends_with("-03,"), "{text}");
+    assert!(lines[1].starts_with("  rule-number-04, ") && lines[2].ends_with("rule-number-11"), "{text}");
+    assert!(lines.len() == 3 && lines.iter().all(|line| line.len() <= 100), "{text}");
+}
+
+#[test]
 fn times_that_come_back_are_named_as_people_do() {
     for (pattern, at, times, expected) in [
         (nightly(), 7, 7, ", all of them at 03:04 nightly"),
