@@ -170,8 +170,11 @@ fn processes(machine: &mut Machine, t: f64, hour: &Hour, chance: &mut Chance) {
                     interval_s,
                 );
             }
-            // A collector every quarter of an hour.
-            "java" => set(process, 0.2 * users, 600.0 + 500.0 * (t % 900.0 / 900.0), 300.0, interval_s),
+            // A collector every quarter of an hour, over the sessions of the users.
+            "java" => {
+                let sessions = 500.0 * users;
+                set(process, 0.2 * users, 600.0 + sessions + 500.0 * (t % 900.0 / 900.0), 300.0, interval_s);
+            }
             // Windows are opened by day, and closed now and then.
             "desktop" => set(process, 0.2 * users, 400.0 + 300.0 * users + 40.0 * (t / 400.0).sin(), 250.0, interval_s),
             "sshd" if restarted && process.parent == 1 && process.key.pid == 900 => {

@@ -271,6 +271,7 @@ pub(super) const ROWS: &[Row] = &[
         9,
         course("5 MiB a minute", sets::grown, |t| 300.0 + 5.0 * t / MINUTE),
         &[
+            course("sessions of a morning", sets::grown_with_users, |t| 400.0 + 600.0 * (t / (6.0 * HOUR)).sin()),
             course("a start-up that is over", sets::grown, |t| until(t, 0.5 * HOUR, t / HOUR * 4_000.0, 2_000.0)),
             course("a cache that fills", sets::grown, |t| 2_000.0 * (1.0 - (-t / (0.7 * HOUR)).exp())),
             course("a collector", sets::grown, |t| 300.0 + 500.0 * phase(t, 0.4 * HOUR)),

@@ -200,6 +200,12 @@ pub(super) fn grown(machine: &mut Machine, mib: f64) {
     memory(machine, 0.25 + mib * MIB / MEMORY);
 }
 
+/// The same on a machine whose CPU is the busier the more it is, as with users.
+pub(super) fn grown_with_users(machine: &mut Machine, mib: f64) {
+    grown(machine, mib);
+    machine.cpu(Some((mib / 2_500.0).min(1.0)));
+}
+
 /// Descriptors, with as many connections of the machine as ever.
 pub(super) fn descriptors(machine: &mut Machine, count: f64) {
     machine.snapshot.host.connections = Some(200);
