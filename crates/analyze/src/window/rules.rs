@@ -316,6 +316,34 @@ fn the_evidence_of_a_leak_says_how_it_rises_and_when_memory_is_full() {
 }
 
 #[test]
+fn a_leak_is_found_over_restarts_of_its_program_and_not_where_nothing_leaks() {
+    let mut story =
+        Story::new(&[each("program", rule("leak", "growth(process.memory.usage, \"20m\") > \"1GiB/h\"", "10s"))]);
+    story.machine.snapshot.at.mono_ms += 86_400_000;
+    // Somebody restarts it every 400 seconds; beside it one that loads 300 MiB each time and then stays as it is.
+    for second in 0_u64..1_300 {
+        let age = second % 400;
+        if age == 0 {
+            story.machine.snapshot.processes.as_mut().unwrap().clear();
+            for (pid, name) in [(10, "leaky"), (11, "loads")] {
+                let mut next = process(pid + 2 * (second / 400) as u32, name);
+                next.key.start_ticks = story.machine.snapshot.at.mono_ms as u64 / 10;
+                story.machine.add(next);
+            }
+        }
+        let pid = 10 + 2 * (second / 400) as u32;
+        hold(&mut story, pid, 100 + age);
+        hold(&mut story, pid + 1, 100 + (age * 10).min(300));
+        story.ticks(1);
+    }
+    let open = story.analyzer.open_incidents();
+    let titles: Vec<&str> = open.iter().map(|incident| incident.title.as_str()).collect();
+    assert_eq!(titles, ["growth(process.memory.usage, \"20m\") above 291.3 KiB/s: leaky"]);
+    let trend = open[0].evidence.trend.as_ref().unwrap();
+    assert!((trend.per_second / MIB as f64 - 1.0).abs() < 0.05, "{trend:?}");
+}
+
+#[test]
 fn what_runs_out_is_foretold_by_what_is_left() {
     let mut story = Story::new(&[rule("full", "predict(system.filesystem.free, \"1m\", \"4h\") < \"1GiB\"", "5s")]);
     for second in 0..120 {
