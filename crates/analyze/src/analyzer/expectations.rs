@@ -234,3 +234,21 @@ fn restarts_are_counted_over_a_restart_of_the_watch_as_far_as_the_log_has_them()
         assert_eq!(titles(&story), titles_after, "{logged}");
     }
 }
+
+#[test]
+fn the_same_looks_give_the_same_changes() {
+    let all = ExpectConfig { min: Some(1), max: Some(2), max_restarts: Some("1/1m".to_owned()), ..postgres() };
+    let told = || {
+        let mut story = Story::new(&[expecting(all.clone(), "0s")]);
+        for pid in 100..140 {
+            begin(&mut story, pid);
+            story.ticks(pid as usize % 5);
+            end(&mut story, pid, Some(15), None);
+            story.ticks(pid as usize % 3);
+        }
+        story.changes
+    };
+    let changes = told();
+    assert!(changes.len() > 10);
+    assert_eq!(changes, told());
+}

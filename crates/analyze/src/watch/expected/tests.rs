@@ -261,7 +261,7 @@ fn a_new_boot_restarts_nothing() {
     world.begin(1, "postgres");
     assert_eq!(world.verdicts(2), [Some(false); 2]);
     world.machine.remove(1);
-    let boot = watchkeeper_core::BootId(uuid::Uuid::from_u128(77));
+    let boot = BootId(uuid::Uuid::from_u128(77));
     (world.machine.snapshot.at.boot, world.machine.snapshot.at.mono_ms) = (boot, 20_000);
     let mut again = process(1, "postgres");
     (again.key.boot, again.key.start_ticks) = (boot, 500);
