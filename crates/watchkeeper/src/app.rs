@@ -258,7 +258,7 @@ impl App {
         let (recorder_mail, analyst_mail) = (Arc::clone(&self.recorder), Arc::clone(&self.analyst));
         let health = Arc::clone(&self.health);
         let (until_ms, interval) = (first.at.ts_ms, settings.config.collect.interval);
-        let analyse = move || {
+        let rules = move || {
             if warms_up {
                 warm_up::warm_up(&mut analyst.analyzer, &analyst.state_folder, until_ms, interval);
             }
@@ -266,7 +266,7 @@ impl App {
         };
         Ok(Stages {
             recorder: Stage::start("recorder", events, move || recorder::run(recorder, &recorder_mail, &health))?,
-            analyst: Stage::start("analyst", events, analyse)?,
+            analyst: Stage::start("analyst", events, rules)?,
             reader: Stage::start("reader", events, move || reader.run(first))?,
             recording,
         })

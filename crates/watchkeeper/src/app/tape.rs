@@ -206,7 +206,7 @@ impl Keeper {
 mod tests {
     use super::*;
     use crate::config::{SourceFile, Sources, load};
-    use watchkeeper_core::{BootId, Moment};
+    use watchkeeper_core::{BootId, HostId, Moment};
 
     fn snapshot(second: i64) -> Arc<Snapshot> {
         let at = Moment { ts_ms: second, mono_ms: second, suspended_ms: 0, boot: BootId::default() };
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn what_finds_no_room_is_counted_at_once_and_once() {
         let folder = tempfile::tempdir().unwrap();
-        let state = LoadedState { host: Default::default(), alerts: Vec::new(), incidents: Vec::new() };
+        let state = LoadedState { host: HostId::default(), alerts: Vec::new(), incidents: Vec::new() };
         let path = folder.path().join("night.zst");
         let recording = Recording::begin(&path, &settings(""), "proc", &state).unwrap();
         let (sender, entries) = sync_channel(2);

@@ -1,5 +1,7 @@
 //! What a backtest says of the log is what the watch said, or would have said, while it was written.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;

@@ -91,7 +91,8 @@ fn chosen(loaded: &Loaded, what: Option<&str>) -> Result<Vec<Rule>, ConfigError>
         return Ok(vec![rule]);
     }
     let path = Path::new(what);
-    let is_path = path.exists() || what.contains(std::path::MAIN_SEPARATOR) || what.ends_with(".toml");
+    // An id may have a dot, a file of rules mostly has an ending.
+    let is_path = path.exists() || what.contains(std::path::MAIN_SEPARATOR) || path.extension().is_some();
     if !is_path {
         let message = format!("there is neither a rule nor a file `{}`", clean(what, 80));
         let help = nearest(what, ids).map(|near| format!("did you mean `{near}`?"));

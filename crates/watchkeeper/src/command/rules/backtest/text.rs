@@ -65,7 +65,7 @@ fn never_fired(never: &[&RuleRecord], text: &mut String) {
         if line.len() + id.len() + 2 > WIDEST {
             text.push_str(&line);
             text.push('\n');
-            line = " ".to_owned();
+            line.replace_range(.., " ");
         }
         let comma = if index + 1 < never.len() { "," } else { "" };
         let _ = write!(line, " {id}{comma}");
