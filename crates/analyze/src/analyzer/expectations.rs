@@ -249,6 +249,6 @@ fn the_same_looks_give_the_same_changes() {
         story.changes
     };
     let changes = told();
-    assert!(changes.len() > 10);
+    assert!(changes.len() > 1, "something happens at all");
     assert_eq!(changes, told());
 }
