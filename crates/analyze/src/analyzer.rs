@@ -313,6 +313,8 @@ mod model;
 #[cfg(test)]
 mod no_data;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod recoveries;
 #[cfg(test)]
 mod restarts;

@@ -268,10 +268,10 @@ pub(crate) fn section(metric: &str) -> Option<Section> {
 }
 
 /// A title for a rule that has none, e.g. `avg(process.memory.usage, "5m") above 2.0 GiB`; the condition as it is written
-/// where no single comparison says it.
+/// where one comparison is not all it says: which part of it matters nobody can know.
 fn made_title(rule: &Rule) -> String {
     let condition = &rule.when.condition;
-    let (Some(headline), Some(input)) = (condition.headline(), rule.when.input()) else {
+    let (Some(headline), Some(input)) = (condition.only(), rule.when.input()) else {
         return clean(&condition.to_string(), LONGEST_CONDITION);
     };
     let threshold = match &headline.threshold {

@@ -241,7 +241,7 @@ fn a_window_is_named_as_it_is_written_and_shown_in_its_own_unit() {
         ("avg(system.cpu.utilization, \"300s\") > \"90%\"", "avg(system.cpu.utilization, \"5m\") above 90.0 %"),
         (
             "slope(process.memory.usage, \"2h\") > \"20MiB/s\" && process.memory.usage > \"1GiB\"",
-            "slope(process.memory.usage, \"2h\") above 20.0 MiB/s",
+            "slope(process.memory.usage, \"2h\") > \"20MiB/s\" && process.memory.usage > \"1GiB\"",
         ),
         ("trend_p(process.memory.usage, \"2h\") < \"1%\"", "trend_p(process.memory.usage, \"2h\") below 1.0 %"),
         (

@@ -155,12 +155,12 @@ pub fn gap_lines(gaps: &[Gap]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use watchkeeper_core::evidence::{Evidence, Known, Trend};
     use watchkeeper_core::{Entity, GapReason, IncidentKey, Section, Unit};
 
-    fn incident() -> Incident {
+    pub(in crate::app) fn incident() -> Incident {
         Incident {
             key: IncidentKey(1),
             ticket: Some(7),

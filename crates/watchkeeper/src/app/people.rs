@@ -96,7 +96,10 @@ fn words(what: &str, text: &str, longest: usize) -> anyhow::Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use watchkeeper_store::{Store, StoreConfig};
+    use crate::app::console::tests::incident;
+    use watchkeeper_core::evidence::Known;
+    use watchkeeper_core::{Change, Incident, IncidentEvent, IncidentKey, Ledger};
+    use watchkeeper_store::{Reader, Store, StoreConfig};
 
     #[test]
     fn names_notes_and_times_have_limits() {
@@ -124,6 +127,32 @@ mod tests {
         ] {
             assert_eq!(acknowledge(&mut ledger, &request, "ada").unwrap_err().to_string(), sentence);
         }
+    }
+
+    #[test]
+    fn the_next_time_the_evidence_names_who_took_it_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let store = Store::open(&state, &StoreConfig::default()).unwrap();
+        let mut ledger = store.ledger().unwrap();
+        let change =
+            |event, at_ms, incident: &Incident| Change::Incident { event, at_ms, incident: Box::new(incident.clone()) };
+        let mut first = Incident { ticket: None, ..incident() };
+        let ticket = ledger.commit(&[change(IncidentEvent::Opened, 60_000, &first)], &[]).unwrap().tickets[0].1;
+        let request =
+            Acknowledge { tickets: vec![ticket], by: None, until_ms: None, note: Some("nightly build".to_owned()) };
+        acknowledge(&mut ledger, &request, "ada").unwrap();
+        first.closed_ms = Some(90_000);
+        ledger.commit(&[change(IncidentEvent::Resolved, 90_000, &first)], &[]).unwrap();
+
+        let again = Incident { key: IncidentKey(2), opened_ms: 3_600_000, ..incident() };
+        let mut opened = change(IncidentEvent::Opened, 3_600_000, &again);
+        watchkeeper_analyze::enrich(&mut opened, &Reader::open(&state).unwrap());
+        let Change::Incident { incident, .. } = opened else { panic!("another change") };
+        let Known::Yes(last) = &incident.evidence.last_acknowledgement else { panic!("{:?}", incident.evidence) };
+        assert_eq!((last.by.as_str(), last.note.as_deref()), ("ada", Some("nightly build")));
+        let Known::Yes(before) = &incident.evidence.recurrence else { panic!("{:?}", incident.evidence) };
+        assert_eq!((before.times, before.last_ms, before.median_ms), (1, 60_000, 30_000));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::shipped;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn configuration() -> String {
-    format!("[collect]\ninterval = \"500ms\"\n{}for = \"2s\"\n", burner::rule())
+    format!("[collect]\ninterval = \"500ms\"\n{}for = \"2s\"\n{}", burner::rule(), burner::OVER_AT_ONCE)
 }
 
 /// Whether an incident is about this process.

@@ -38,7 +38,7 @@ severity = "critical"
 fn a_burning_process_is_named_in_a_mail() {
     let authority = Authority::new();
     let peer = Peer::start(&authority, 0, "ok");
-    let program = Program::new(&configuration(&authority, peer.port()));
+    let program = Program::new(&(configuration(&authority, peer.port()) + burner::OVER_AT_ONCE));
     let mut watch = program.run();
     let burner = Burner::start(program.folder());
 
