@@ -131,8 +131,8 @@ mod tests {
         let mut observer = Observer::default();
         assert_eq!(observer.look(&tick(Vec::new()), &[]), []);
         let sockets = vec![socket(53, Some(true)), socket(54, None), socket(40_000, Some(false))];
-        let observed: Vec<String> =
+        let told: Vec<String> =
             observer.look(&tick(sockets), &[]).into_iter().map(|observed| observed.detail).collect();
-        assert_eq!(observed, ["udp :53", "udp :54"]);
+        assert_eq!(told, ["udp :53", "udp :54"]);
     }
 }

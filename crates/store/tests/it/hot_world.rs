@@ -7,8 +7,8 @@ use uuid::Uuid;
 use watchkeeper_core::gap::{Gap, GapReason, Section};
 use watchkeeper_core::process::{Command, Executable};
 use watchkeeper_core::reading::{
-    Check, CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure, ProcessCpu,
-    ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Stall, Swap,
+    Check, CpuTimes, DiskCounters, Filesystem, HostCounters, InterfaceCounters, Load, Memory, Peer, Pressure,
+    ProcessCpu, ProcessFaults, ProcessIo, ProcessMemory, ProcessNetwork, Socket, Stall, Swap,
 };
 use watchkeeper_core::snapshot::{
     Anomaly, Cpu, Disk, Exited, Host, Interface, Process, Remainder, RemainderReason, TickFlags, Watch,

@@ -1,3 +1,5 @@
+//! Windows in conditions: what is right, and every mistake with its words.
+
 use super::*;
 use crate::window::{Function, Window};
 
