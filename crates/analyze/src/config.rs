@@ -42,7 +42,9 @@ pub struct RuleConfig {
     pub clear: Option<String>,
     /// How long `clear` must hold before it is over. Only time that was looked at counts, and when `clear` does not hold
     /// any more it goes on firing, without a new message. An alert that was over four times within 30 minutes and fires
-    /// again is flapping: its title and the label `flapping = "yes"` say so, and it is over after 30 minutes of calm. Default: `"60s"`; `"0s"` ends it at once. Example: `"5m"`.
+    /// again is flapping: its title and the label `flapping = "yes"` say so, and it is over after 30 minutes of calm. When a
+    /// process ends that a rule fires on, its incident waits five minutes, or so long if that is longer, for the program's
+    /// next process. Default: `"60s"`; `"0s"` ends it at once and waits for nothing. Example: `"5m"`.
     #[serde(default = "keep_firing")]
     pub keep_firing: Span,
     /// How bad it is: `"info"`, `"warning"` or `"critical"`. Default: `"warning"`.
