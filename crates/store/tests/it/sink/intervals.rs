@@ -4,7 +4,7 @@ use watchkeeper_core::ProcessKey;
 use watchkeeper_core::snapshot::TickFlags;
 
 use super::*;
-use crate::hot_world::{Dice, World, key};
+use crate::hot_world::{Dice, World};
 
 /// What the columns of one process should say over some ticks, worked out one by one.
 fn expected(ticks: &[Snapshot], key: ProcessKey, is_exited: bool) -> BTreeMap<&'static str, Option<f64>> {
@@ -45,6 +45,15 @@ fn expected(ticks: &[Snapshot], key: ProcessKey, is_exited: bool) -> BTreeMap<&'
     expected
 }
 
+/// The last process with this number in the ticks so far: one goes on while the list cannot be read.
+fn key_of(ticks: &[Snapshot], pid: u32) -> ProcessKey {
+    let keys = |tick: &Snapshot| -> Vec<ProcessKey> {
+        let living = tick.processes.iter().flatten().map(|process| process.key);
+        living.chain(tick.exited.iter().map(|exited| exited.key)).collect()
+    };
+    ticks.iter().rev().flat_map(keys).find(|key| key.pid == pid).unwrap()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
@@ -78,6 +87,7 @@ proptest! {
             let (window, after) = rest.split_at(count);
             rest = after;
             let end = window.last().unwrap();
+            let seen = &ticks[..ticks.len() - rest.len()];
             let listed = end.processes.as_ref();
             let mut pids: Vec<u32> = Vec::new();
             for row in &batch[1..] {
@@ -85,7 +95,7 @@ proptest! {
                 prop_assert!(!pids.contains(&pid), "{} twice", pid);
                 pids.push(pid);
                 let is_exited = row["kind"] == "exited";
-                for (name, value) in expected(window, key(pid), is_exited) {
+                for (name, value) in expected(window, key_of(seen, pid), is_exited) {
                     let found: Option<f64> = row.get(name).map(|text| text.parse().unwrap());
                     let agrees = match (found, value) {
                         (Some(found), Some(value)) => (found - value).abs() <= 1e-3 + value * 1e-9,
