@@ -308,6 +308,16 @@ pub(super) const ROWS: &[Row] = &[
         ],
     ),
     row(
+        "fork-bomb",
+        700,
+        course("a shell that forks itself", sets::instances, |t| 1.0 + (4.0 * (t - 600.0)).clamp(0.0, 12.0).exp2()),
+        &[
+            course("a build with four hundred jobs", sets::instances, |t| until(t, 600.0, 1.0, 400.0)),
+            course("a machine that always has many", sets::instances, |t| 5_000.0 + 300.0 * (t / 50.0).sin()),
+            course("many a day, one after the other", sets::instances, |t| 1.0 + 3.0 * t),
+        ],
+    ),
+    row(
         "zombie",
         1_200,
         course("nobody waits for it", sets::zombie, |_| 1.0),

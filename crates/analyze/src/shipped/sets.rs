@@ -230,6 +230,11 @@ pub(super) fn threads_of_users(machine: &mut Machine, count: f64) {
     machine.snapshot.host.connections = Some(count as u32);
 }
 
+/// So many processes of one program.
+pub(super) fn instances(machine: &mut Machine, count: f64) {
+    machine.snapshot.processes = Some((0..count as u32).map(|number| process(PID + number, "app")).collect());
+}
+
 fn state(machine: &mut Machine, holds: f64, state: ProcessState) {
     own(machine).state = Some(if holds > 0.0 { state } else { ProcessState::Sleeping });
 }

@@ -1,7 +1,7 @@
 //! The guide pages of rules, built in: who is woken at night has the program, not its source.
 
 /// Id of the rule, page in Markdown.
-const GUIDES: [(&str, &str); 42] = [
+const GUIDES: [(&str, &str); 43] = [
     ("anomaly", include_str!("../../../../docs/rules/anomaly.md")),
     ("channel-failing", include_str!("../../../../docs/rules/channel-failing.md")),
     ("check-failed", include_str!("../../../../docs/rules/check-failed.md")),
@@ -13,6 +13,7 @@ const GUIDES: [(&str, &str); 42] = [
     ("filesystem-full-critical", include_str!("../../../../docs/rules/filesystem-full-critical.md")),
     ("filesystem-full-soon", include_str!("../../../../docs/rules/filesystem-full-soon.md")),
     ("filesystem-inodes", include_str!("../../../../docs/rules/filesystem-inodes.md")),
+    ("fork-bomb", include_str!("../../../../docs/rules/fork-bomb.md")),
     ("host-cpu", include_str!("../../../../docs/rules/host-cpu.md")),
     ("host-load", include_str!("../../../../docs/rules/host-load.md")),
     ("host-memory", include_str!("../../../../docs/rules/host-memory.md")),
