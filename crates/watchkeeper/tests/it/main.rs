@@ -41,6 +41,7 @@ mod rules;
 mod shipped;
 #[cfg(target_os = "linux")]
 mod sink;
+mod stories;
 mod tidy;
 #[cfg(target_os = "linux")]
 mod train;
