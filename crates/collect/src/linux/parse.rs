@@ -42,6 +42,8 @@ pub(super) struct Layout {
 
 /// Flag of a process that was forked and has not called `exec` since.
 pub(super) const FORKED_WITHOUT_EXEC: u64 = 0x40;
+/// Flag of a process that is on its way out: its address space may be gone before its state says so.
+pub(super) const EXITING: u64 = 0x4;
 /// Flag of a kernel thread.
 pub(super) const KERNEL_THREAD: u64 = 0x0020_0000;
 

@@ -14,7 +14,7 @@ use watchkeeper_core::{Moment, ProcessKey};
 use super::cpu::{self, Meter};
 use super::folder::{self, Folder, Root};
 use super::{Options, image};
-use crate::linux::parse::{self, FORKED_WITHOUT_EXEC, KERNEL_THREAD, Layout, Schedstat, Stat};
+use crate::linux::parse::{self, EXITING, FORKED_WITHOUT_EXEC, KERNEL_THREAD, Layout, Schedstat, Stat};
 
 /// An unmoved process is read in full after this time, plus up to as much again, spread over the pids.
 pub(super) const ROTATION_MS: i64 = 20_000;
@@ -224,8 +224,8 @@ impl<'a> Sweep<'a> {
         let virtual_bytes = stat.virtual_bytes;
         let exec = ExecMarks::of(&stat, owner);
         let kernel_thread = stat.flags & KERNEL_THREAD != 0;
-        // A process that has ended gave up its address space; what it ran is what it was seen with.
-        let ended = matches!(state, ProcessState::Zombie | ProcessState::Dead);
+        // A process that has ended, or is about to, gave up its address space; what it ran is what it was seen with.
+        let ended = matches!(state, ProcessState::Zombie | ProcessState::Dead) || stat.flags & EXITING != 0;
         let rest_mono_ms = mono_ms.saturating_add(ROTATION_MS + i64::from(rotation_spread(tracked.reading.key.pid)));
         if is_new || (exec != tracked.exec && !ended) {
             self.read_image(folder, tracked, stat.name, kernel_thread);

@@ -9,7 +9,7 @@ use watchkeeper_core::{BootId, ProcessKey};
 
 use super::sweep::{ROTATION_MS, rotation_spread};
 use super::*;
-use crate::linux::parse::{self, FORKED_WITHOUT_EXEC};
+use crate::linux::parse::{self, EXITING, FORKED_WITHOUT_EXEC};
 
 mod live;
 mod recorded;
@@ -246,15 +246,21 @@ fn an_image_that_reads_the_same_stays_the_same() {
 }
 
 #[test]
-fn a_zombie_keeps_what_it_ran() {
-    let tree = Tree::new();
-    tree.write(42, &Fake::default());
-    let mut reader = tree.reader(9);
-    one(&mut reader, 60_000);
-    tree.write(42, &Fake { state: 'Z', arguments: 0, command: "", run_ns: 2_000_000_000, ..Fake::default() });
-    let zombie = one(&mut reader, 61_000);
-    assert_eq!(zombie.state, Some(ProcessState::Zombie));
-    assert_eq!(zombie.image.command.as_ref().map(|command| command.text.as_str()), Some("app --flag"));
+fn who_has_ended_or_is_on_the_way_out_keeps_what_it_ran() {
+    for (state, flags, seen) in [
+        ('Z', 0, ProcessState::Zombie),
+        // The kernel has killed it and takes its memory back.
+        ('R', EXITING, ProcessState::Running),
+    ] {
+        let tree = Tree::new();
+        tree.write(42, &Fake::default());
+        let mut reader = tree.reader(9);
+        one(&mut reader, 60_000);
+        tree.write(42, &Fake { state, flags, arguments: 0, command: "", run_ns: 2_000_000_000, ..Fake::default() });
+        let last = one(&mut reader, 61_000);
+        assert_eq!(last.state, Some(seen));
+        assert_eq!(last.image.command.as_ref().map(|command| command.text.as_str()), Some("app --flag"), "{state}");
+    }
 }
 
 #[test]
