@@ -12,7 +12,7 @@ mod owner;
 mod table;
 mod tally;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use watchkeeper_core::quantity::Span;
@@ -26,6 +26,8 @@ use super::scan::{decimal, fields};
 
 /// How often sockets are looked at when the machine is looked at more often.
 const EVERY_MS: i64 = 10_000;
+/// For how many looks the owner of a new socket is waited for.
+const PATIENCE: u32 = 10;
 /// From this interval on, sockets are looked at every time.
 const RARE: Span = Span::from_secs(5);
 /// The ports that a Linux hands out to clients unless it is told others.
@@ -43,6 +45,8 @@ pub(super) struct Sockets {
     inodes: Vec<u64>,
     clients: Clients,
     owners: Owners,
+    /// Sockets that have appeared and are not told yet, by inode: for how many looks their owner has been searched.
+    appeared: HashMap<u64, u32>,
     gaps: Vec<Gap>,
 }
 
@@ -62,8 +66,8 @@ impl Sockets {
     pub(super) fn new(live: bool, interval: Span) -> Self {
         let stands_ms = if interval < RARE { EVERY_MS } else { 0 };
         let clients = Clients { ports: CLIENT_PORTS, holding: HashSet::new() };
-        let (owners, inodes, gaps) = (Owners::default(), Vec::new(), Vec::new());
-        Self { live, stands_ms, looked_ms: None, found: None, inodes, clients, owners, gaps }
+        let (owners, appeared, inodes, gaps) = (Owners::default(), HashMap::new(), Vec::new(), Vec::new());
+        Self { live, stands_ms, looked_ms: None, found: None, inodes, clients, owners, appeared, gaps }
     }
 
     /// Sockets as of the last look, which may be this one.
@@ -76,7 +80,9 @@ impl Sockets {
     ) -> Option<Found> {
         if self.looked_ms.is_none_or(|looked| !(looked..looked + self.stands_ms).contains(&mono_ms)) {
             self.looked_ms = Some(mono_ms);
+            let before = self.found.take();
             self.look(proc_root, buffer);
+            self.see_new(before.as_ref());
             let sockets = self.found.iter().flat_map(|found| &found.sockets);
             let waits = sockets.map(|socket| socket.queue.is_some_and(|queue| queue > 0));
             self.owners.look(proc_root, &self.inodes.iter().copied().zip(waits).collect::<Vec<_>>());
@@ -87,9 +93,38 @@ impl Sockets {
                 socket.owner = self.owners.of(*inode);
             }
         }
+        let told = self.tell_new();
         gaps.extend_from_slice(&self.gaps);
         gaps.extend(self.owners.gap());
-        self.found.clone()
+        told
+    }
+
+    /// Remembers which sockets appeared since the look before.
+    fn see_new(&mut self, before: Option<&Found>) {
+        let Some(before) = before else { return };
+        let known: HashSet<String> = before.sockets.iter().map(Socket::name).collect();
+        let sockets = self.found.iter().flat_map(|found| &found.sockets).zip(&self.inodes);
+        let is_new = |socket: &Socket| socket.opened.is_none() && !known.contains(&socket.name());
+        let new: HashMap<u64, u32> = sockets
+            .filter(|(socket, inode)| **inode != 0 && (is_new(socket) || self.appeared.contains_key(inode)))
+            .map(|(_, inode)| (*inode, self.appeared.get(inode).copied().unwrap_or(0)))
+            .collect();
+        self.appeared = new;
+    }
+
+    /// What was found. That a socket appeared is told together with its owner, if that is found within [`PATIENCE`] looks.
+    fn tell_new(&mut self) -> Option<Found> {
+        let mut told = self.found.clone()?;
+        for (socket, inode) in told.sockets.iter_mut().zip(&self.inodes) {
+            let Some(looks) = self.appeared.get_mut(inode) else { continue };
+            *looks += 1;
+            let is_told = !self.owners.is_sought(*inode) || *looks > PATIENCE;
+            socket.opened = Some(is_told);
+            if is_told {
+                self.appeared.remove(inode);
+            }
+        }
+        Some(told)
     }
 
     fn look(&mut self, proc_root: &Folder, buffer: &mut Vec<u8>) {

@@ -35,6 +35,8 @@ pub(super) struct Owners {
     /// Processes whose descriptors the kernel refused to show in the last search.
     denied: u64,
     search: Option<Search>,
+    /// What appeared while a search went on; the next one begins with it.
+    next: HashSet<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +69,10 @@ impl Owners {
         let wanted: HashSet<u64> = wanted.map(|(inode, _)| *inode).collect();
         match &mut self.search {
             // What appears meanwhile waits until this search is over: it may be in what was looked into.
-            Some(search) => search.wanted.retain(|inode| listening.contains(inode)),
+            Some(search) => {
+                search.wanted.retain(|inode| listening.contains(inode));
+                self.next = wanted.difference(&search.wanted).copied().collect();
+            }
             None if wanted.is_empty() => {}
             None => self.search = Search::begin(proc_root, wanted),
         }
@@ -80,7 +85,17 @@ impl Owners {
         if is_over && let Some(search) = self.search.take() {
             self.unseen.extend(search.wanted.into_iter().filter(|inode| !self.known.contains_key(inode)));
             self.denied = search.denied;
+            let next = std::mem::take(&mut self.next);
+            if !next.is_empty() {
+                self.search = Search::begin(proc_root, next);
+            }
         }
+    }
+
+    /// Whether its owner may still be found by the search that goes on.
+    pub(super) fn is_sought(&self, inode: u64) -> bool {
+        let is_wanted = |search: &Search| search.wanted.contains(&inode) || self.next.contains(&inode);
+        self.search.as_ref().is_some_and(is_wanted)
     }
 
     /// The process id of the owner, if it is known.

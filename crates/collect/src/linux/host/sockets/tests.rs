@@ -178,6 +178,28 @@ fn unread(protocol: &str, address: SocketAddr) -> [Option<u64>; 2] {
 }
 
 #[test]
+fn a_socket_that_appears_is_told_once_and_with_its_owner() {
+    let (proc_root, mut buffer) = (Folder::open(Path::new("/proc")), Vec::new());
+    let mut sockets = Sockets::new(true, Span::from_secs(5));
+    let mut now_ms = 0;
+    let mut look = |address: SocketAddr| {
+        now_ms += 5_000;
+        let found = sockets.read(&proc_root, &mut buffer, now_ms, &mut Vec::new()).expect("sockets");
+        found.sockets.into_iter().find(|socket| socket.name() == format!("tcp {address}"))
+    };
+    let (_before, old) = listener(5);
+    assert_eq!(look(old).expect("it is there").opened, None, "nobody knows what was before the first look");
+    let (_listening, new) = listener(5);
+    let seen: Vec<Socket> = (0..PATIENCE + 2).filter_map(|_| look(new)).collect();
+    let told: Vec<&Socket> = seen.iter().filter(|socket| socket.opened == Some(true)).collect();
+    assert_eq!(told.len(), 1, "{seen:?}");
+    // A machine with very many descriptors takes longer than anybody waits.
+    let is_late = seen[PATIENCE as usize].opened == Some(true);
+    assert!(told[0].owner == Some(std::process::id()) || is_late, "{seen:?}");
+    assert_eq!(look(old).expect("it is there").opened, None);
+}
+
+#[test]
 fn an_accepted_connection_that_nobody_reads_counts_for_its_listener() {
     let (listening, address) = listener(5);
     let mut client = TcpStream::connect(address).expect("connected");

@@ -130,3 +130,20 @@ fn an_own_socket_is_found_in_the_running_kernel() {
     owners.look(&root, &[(inode, false)]);
     assert_eq!(owners.of(inode), None);
 }
+
+#[test]
+fn what_appears_while_others_are_searched_is_searched_next() {
+    let recorded = Recorded::new();
+    // The youngest fills a piece of the search by itself.
+    let others: Vec<u64> = (1_000..1_000 + PIECE as u64).collect();
+    recorded.process(700, 1, &[81]).process(800, 1, &[80]).process(900, 1, &others);
+    let mut owners = Owners::default();
+    assert_eq!(recorded.look(&mut owners, &[(80, false)]), [None]);
+    assert!(owners.is_sought(80) && !owners.is_sought(81));
+    assert_eq!(recorded.look(&mut owners, &[(80, false), (81, false)]), [Some(800), None]);
+    assert!(owners.is_sought(81) && !owners.is_sought(80), "nobody looks at sockets again so soon");
+    for _ in 0..2 {
+        owners.go_on(&recorded.root());
+    }
+    assert_eq!((owners.of(81), owners.is_sought(81)), (Some(700), false));
+}
