@@ -74,7 +74,7 @@ impl<'a> Scene<'a> {
             None => (best, None),
         };
         // Who takes most of the machine says nothing of a check, or of a socket whose listener is not known.
-        let is_named = first.is_some() || !check::blames_nobody(rule.metric, &alert.entity);
+        let is_named = first.is_some() || !check::blames_nobody(rule.metric, &alert.entity, tick.snapshot);
         let (ranking, changes) = self.ranking(measure);
         let others = ranking.processes.iter().filter(|other| first.as_ref().is_none_or(|own| own.key != other.key));
         let listed: Vec<&Ranked> = first.iter().chain(others).filter(|_| is_named).take(TOP).collect();

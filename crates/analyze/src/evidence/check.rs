@@ -1,8 +1,8 @@
 //! Titles of checks that fail, and what no process is to blame for.
 
-use watchkeeper_core::Entity;
 use watchkeeper_core::catalogue::Metric;
 use watchkeeper_core::text::clean;
+use watchkeeper_core::{Entity, Snapshot};
 
 use super::{LONGEST_NAME, Scene};
 
@@ -13,9 +13,20 @@ const LONGEST_REASON: usize = 120;
 const NOBODYS: [&str; 5] =
     ["watchkeeper.log.", "watchkeeper.state.", "watchkeeper.channel.", "watchkeeper.outbox.", "system.clock."];
 
+/// Filesystems that are kept in memory: what is written there is in no process's account of disks.
+const IN_MEMORY: [&str; 3] = ["tmpfs", "ramfs", "devtmpfs"];
+
 /// Whether who takes most of the machine says nothing about it, unless a process of its own is known.
-pub(super) fn blames_nobody(metric: &Metric, entity: &Entity) -> bool {
-    matches!(entity, Entity::Socket(_) | Entity::Check(_)) || NOBODYS.iter().any(|own| metric.name.starts_with(own))
+pub(super) fn blames_nobody(metric: &Metric, entity: &Entity, snapshot: &Snapshot) -> bool {
+    let is_in_memory = |mount_point: &str| {
+        let mut filesystems = snapshot.filesystems.iter().flatten();
+        filesystems.any(|found| found.mount_point == mount_point && IN_MEMORY.contains(&found.kind.as_str()))
+    };
+    match entity {
+        Entity::Socket(_) | Entity::Check(_) => true,
+        Entity::Filesystem(mount_point) if is_in_memory(mount_point) => true,
+        _ => NOBODYS.iter().any(|own| metric.name.starts_with(own)),
+    }
 }
 
 impl Scene<'_> {
@@ -31,7 +42,7 @@ impl Scene<'_> {
 
 #[cfg(test)]
 mod tests {
-    use watchkeeper_core::reading::Check;
+    use watchkeeper_core::reading::{Check, ProcessIo};
     use watchkeeper_core::snapshot::Watch;
     use watchkeeper_core::text::title_with_culprit;
 
@@ -97,6 +108,20 @@ mod tests {
         let late = watch(Watch { late_ms: 9_000, ..Watch::default() });
         let text = said(late, "watchkeeper.collection.delay > \"2s\"", Some("Late"));
         assert!(text.starts_with("Late: yes (pid 40) takes "), "{text}");
+    }
+
+    #[test]
+    fn who_writes_to_disks_did_not_fill_a_filesystem_in_memory() {
+        for (kind, blamed) in [("ext4", true), ("tmpfs", false)] {
+            let mut machine = machine(None);
+            machine.filesystem("/run", 0.99);
+            machine.snapshot.filesystems.as_mut().unwrap()[0].kind = kind.to_owned();
+            let written = ProcessIo { read_bytes: 0, written_bytes: 1 << 20 };
+            machine.process(40).io = Some(written);
+            let text = said(machine, "system.filesystem.utilization > \"90%\"", Some("Full"));
+            assert_eq!(text.starts_with("Full: /run: yes (pid 40) takes "), blamed, "{text}");
+            assert_eq!(text == "Full: /run", !blamed, "{text}");
+        }
     }
 
     #[test]
