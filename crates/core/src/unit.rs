@@ -132,6 +132,8 @@ impl fmt::Display for Shown {
             Unit::Bytes => bytes(f, value, ""),
             Unit::BytesPerSecond => bytes(f, value, "/s"),
             Unit::Seconds => seconds(f, value),
+            // Leaks are slow: 30/h is no 0.01/s.
+            Unit::CountPerSecond if value != 0.0 && value.abs() < 0.1 => write!(f, "{:.1}/h", value * 3_600.0),
             Unit::CountPerSecond => plain(f, value, "/s"),
             Unit::Count | Unit::Number | Unit::Text => plain(f, value, ""),
         }
@@ -164,6 +166,8 @@ mod tests {
             (Unit::Seconds, 93_600.0, "1 d 2 h"),
             (Unit::Count, 12.0, "12"),
             (Unit::CountPerSecond, 0.25, "0.25/s"),
+            (Unit::CountPerSecond, 30.0 / 3_600.0, "30.0/h"),
+            (Unit::CountPerSecond, 0.0, "0/s"),
             (Unit::Number, f64::NAN, "unknown"),
         ] {
             assert_eq!(unit.show(value).to_string(), text);
