@@ -30,6 +30,8 @@ mod peer;
 mod people;
 mod program;
 #[cfg(target_os = "linux")]
+mod real;
+#[cfg(target_os = "linux")]
 mod record;
 #[cfg(target_os = "linux")]
 mod refusals;

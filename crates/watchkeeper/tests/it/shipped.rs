@@ -36,7 +36,8 @@ fn texts(name: &str, ending: &str) -> Vec<(String, String)> {
     texts
 }
 
-fn rules() -> Vec<RuleConfig> {
+/// All of them as they are written.
+pub fn rules() -> Vec<RuleConfig> {
     let files = texts("rules", ".toml");
     files.iter().flat_map(|(_, text)| toml::from_str::<RuleFile>(text).expect("rules").rule).collect()
 }
