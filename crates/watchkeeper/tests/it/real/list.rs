@@ -30,8 +30,11 @@ pub(super) const REAL: [(&str, &str); 14] = [
 ];
 
 /// The same of what only users can write.
-const REAL_EXAMPLES: [(&str, &str); 2] =
-    [("process-missing", "kill -9"), ("too-many-instances", "one more than there should be")];
+const REAL_EXAMPLES: [(&str, &str); 3] = [
+    ("process-missing", "kill -9"),
+    ("restarts", "a program that ends every 0.6 seconds (`max_restarts`)"),
+    ("too-many-instances", "one more than there should be"),
+];
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
