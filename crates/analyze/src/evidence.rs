@@ -219,11 +219,8 @@ impl<'a> Scene<'a> {
             other => return self.process(other),
         };
         let living = self.tick.snapshot.processes.as_deref()?;
-        let ranked = &self.ranking(measure).0.processes;
-        let largest = ranked
-            .iter()
-            .filter(|ranked| ranked.image.program == *name)
-            .find_map(|ranked| living.iter().find(|process| process.key == ranked.key));
+        let ranked = self.ranking(measure).0.of_program(name);
+        let largest = ranked.iter().find_map(|ranked| living.iter().find(|process| process.key == ranked.key));
         largest.or_else(|| living.iter().find(|process| process.image.program == *name))
     }
 

@@ -1,5 +1,6 @@
 //! Who did it: processes ranked by what explains a metric.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use watchkeeper_core::catalogue::{self, EntityRef, Metric, Value};
@@ -237,6 +238,21 @@ impl Ranking {
             Whole::Written | Whole::Nothing => (None, None),
         };
         Self { measure, processes, total, not_attributed }
+    }
+
+    /// The processes of a program in this order, of equals those first that have the most siblings: one of a crowd says
+    /// who started the crowd, one that was there before does not.
+    pub(crate) fn of_program(&self, program: &str) -> Vec<&Ranked> {
+        let mut found: Vec<&Ranked> = self.processes.iter().filter(|ranked| ranked.image.program == *program).collect();
+        let mut siblings: BTreeMap<u32, usize> = BTreeMap::new();
+        for ranked in &found {
+            *siblings.entry(ranked.parent).or_default() += 1;
+        }
+        // Stable: what is equal in this, too, stays in the order of the ranking.
+        found.sort_by(|a, b| {
+            b.value.total_cmp(&a.value).then_with(|| siblings.get(&b.parent).cmp(&siblings.get(&a.parent)))
+        });
+        found
     }
 
     /// A living process in this order, wherever it stands; `None` if its value is unknown.

@@ -1,5 +1,6 @@
 //! Very much of something: processes, alerts that come and go, restarts, alerts at once.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use watchkeeper_core::IncidentEvent;
@@ -25,6 +26,12 @@ fn bomb(world: &mut World, from_s: i64, at_s: i64) {
     }
 }
 
+fn begin(world: &mut World, pids: Range<u32>, program: &str, parent: u32) {
+    for pid in pids {
+        world.begin(pid, program, parent);
+    }
+}
+
 #[test]
 fn a_fork_bomb_is_told_within_a_minute_by_its_name() {
     let mut world = World::new("");
@@ -34,6 +41,21 @@ fn a_fork_bomb_is_told_within_a_minute_by_its_name() {
     assert!(told.at_s <= 660, "after {} s", told.at_s);
     let lineage = &told.incident.evidence.lineage;
     assert!(format!("{lineage:?}").contains("sshd"), "{lineage:?}");
+}
+
+#[test]
+fn a_loop_that_starts_processes_which_do_not_end_is_told_with_the_loop() {
+    let mut world = World::new("");
+    // One of the same program that has nothing to do with it, and was there before.
+    world.begin(4_000, "sleep", 820);
+    world.begin(5_000, "loop.sh", 830);
+    world.until(700, |world, at_s| {
+        let many = if (600..620).contains(&at_s) { 100 } else { 0 };
+        let first = 10_000 + at_s as u32 * 100;
+        begin(world, first..first + many, "sleep", 5_000);
+    });
+    assert_eq!(world.lines(), ["opened: Processes multiply: sleep"]);
+    assert_eq!(world.the("Processes multiply").incident.evidence.lineage[1..], ["loop.sh", "cron.service"]);
 }
 
 #[test]
@@ -65,12 +87,6 @@ fn thousands_of_short_processes_are_told_with_the_loop_that_starts_them() {
     assert!(format!("{:?}", evidence.lineage).contains("cron"), "{:?}", evidence.lineage);
 }
 
-fn begin(world: &mut World, pids: std::ops::Range<u32>, program: &str) {
-    for pid in pids {
-        world.begin(pid, program, 840);
-    }
-}
-
 #[test]
 fn a_build_a_pool_of_workers_and_a_large_machine_are_no_fork_bomb() {
     let mut world = World::new("");
@@ -82,10 +98,10 @@ fn a_build_a_pool_of_workers_and_a_large_machine_are_no_fork_bomb() {
     world.until(2_000, |world, at_s| {
         match at_s {
             // A build with four hundred jobs.
-            600 => begin(world, 30_000..30_400, "cc1"),
+            600 => begin(world, 30_000..30_400, "cc1", 840),
             700 => (30_000..30_400).for_each(|pid| world.end(pid, None)),
             // A pool that is started all at once.
-            800 => begin(world, 40_000..40_900, "php-fpm"),
+            800 => begin(world, 40_000..40_900, "php-fpm", 840),
             _ => {}
         }
         world.process(820).threads = Some(if at_s < 1_400 { 4_000 } else { 6_000 });
