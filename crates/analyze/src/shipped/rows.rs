@@ -363,6 +363,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             course("a deployment", sets::service, |t| until((t % 300.0 - 10.0).abs(), 0.5, f64::from(t < 600.0), 0.0)),
             course("restarts by the hour", sets::service, |t| until(t % 400.0, 0.5, 1.0, 0.0)),
+            course("a timer's job of every minute", sets::service, |t| until(t % 60.0, 0.5, 1.0, 0.0)),
         ],
     ),
     row(
