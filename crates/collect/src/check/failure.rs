@@ -52,11 +52,66 @@ impl Failure {
     }
 }
 
-/// What the system says, without its number.
+/// What happened to a connection, in the same words on every system; else what the system says, without its number.
 pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
+    use io::ErrorKind as K;
+    // Windows says these in whole sentences, and in the language of the machine.
+    let known = error.raw_os_error().and_then(|_| match error.kind() {
+        K::ConnectionRefused => Some("connection refused"),
+        K::ConnectionReset => Some("connection reset by peer"),
+        K::ConnectionAborted => Some("connection aborted"),
+        K::HostUnreachable => Some("no route to host"),
+        K::NetworkUnreachable => Some("network is unreachable"),
+        _ => None,
+    });
+    known.map_or_else(|| plain(&error.to_string()), str::to_owned)
+}
+
+/// The words of the system's own sentence.
+fn plain(text: &str) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
+    let text = text.trim_end_matches('.');
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_lower_case_without_number_and_full_stop() {
+        let cases = [
+            ("No such host is known. (os error 11001)", "no such host is known"),
+            ("failed to lookup address information: Name or service not known", "name or service not known"),
+            ("Broken pipe (os error 32)", "broken pipe"),
+            ("", ""),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(reason(&io::Error::other(text)), expected);
+        }
+    }
+
+    #[test]
+    fn a_broken_connection_is_said_in_the_same_words_on_every_system() {
+        // Numbers of Linux, of macOS and of Windows.
+        let numbers = match std::env::consts::OS {
+            "linux" => [111, 104, 103, 113, 101],
+            "windows" => [10_061, 10_054, 10_053, 10_065, 10_051],
+            _ => [61, 54, 53, 65, 51],
+        };
+        let words = [
+            "connection refused",
+            "connection reset by peer",
+            "connection aborted",
+            "no route to host",
+            "network is unreachable",
+        ];
+        for (number, words) in numbers.into_iter().zip(words) {
+            assert_eq!(reason(&io::Error::from_raw_os_error(number)), words);
+        }
+        // What was not the system's is said by whoever said it.
+        assert_eq!(reason(&io::Error::new(io::ErrorKind::ConnectionReset, "Too early")), "too early");
+    }
 }
