@@ -130,6 +130,10 @@ fn guarded_list(folder: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
         }
         Err(error) => return Err(failed(error)),
     };
+    if !metadata.is_dir() {
+        // Not every system says so by itself when its files are listed.
+        return Err(failed(ErrorKind::NotADirectory.into()));
+    }
     // Whoever can add a file here makes rules.
     safety::refuse_writable(folder, &metadata, "folder of rules")
         .map_err(|refusal| Diagnostic::new(refusal.message).help(refusal.help))?;

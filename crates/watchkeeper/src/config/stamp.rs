@@ -43,7 +43,7 @@ impl FileStamp {
 /// Device, inode, and when the inode changed: seconds and nanoseconds.
 #[cfg(unix)]
 type Identity = (u64, u64, i64, i64);
-/// When the file was made.
+/// When the file was made; Windows gives one that replaces another the time of that.
 #[cfg(not(unix))]
 type Identity = Option<SystemTime>;
 
@@ -94,12 +94,14 @@ mod tests {
     #[test]
     fn whatever_changes_a_file_changes_the_stamp() {
         type Change = fn(&Files);
-        let cases: [(&str, Change); 8] = [
+        let cases: &[(&str, Change)] = &[
             ("another length", |files| fs::write(files.path("watchkeeper.toml"), "# main, longer").unwrap()),
             ("the same length", |files| {
                 fs::write(files.path("rules.d/a.toml"), "# b").unwrap();
                 touch(&files.path("rules.d/a.toml"), 60);
             }),
+            // Elsewhere nothing tells such a file from the one before it.
+            #[cfg(unix)]
             ("replaced by another with the same time", |files| {
                 fs::write(files.path("new"), "# b").unwrap();
                 touch(&files.path("new"), 0);

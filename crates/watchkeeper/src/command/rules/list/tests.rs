@@ -1,7 +1,5 @@
 //! What people see of rules.
 
-use std::path::Path;
-
 use super::*;
 use watchkeeper_analyze::{RuleFile, RulesConfig, compile, compile_shipped, standings};
 
@@ -61,7 +59,7 @@ fn listed(folder: &str) -> Vec<Listed> {
     let config = RulesConfig { disable: vec!["host-memory".to_owned()], enable: Vec::new() };
     let compiled = |rules: &[RuleConfig]| compile(rules, 120_000).unwrap();
     let all = standings(compile_shipped(&shipped, 120_000).unwrap(), compiled(&own), &config).unwrap();
-    let place = |line| Some(Place { file: Path::new(folder).join("own.toml"), line });
+    let place = |line| Some(Place { file: format!("{folder}/own.toml").into(), line });
     let places = [None, None, None, None, place(2), place(14), place(20)];
     let written = shipped.into_iter().chain(own);
     let listed = all.iter().zip(written).zip(places);

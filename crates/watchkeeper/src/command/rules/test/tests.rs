@@ -17,7 +17,8 @@ fn played(text: &str) -> (String, usize) {
 fn refused(text: &str) -> String {
     let (folder, path) = file(text);
     let error = play(&path, None, &Config::default()).unwrap_err().to_string();
-    error.replace(&folder.path().display().to_string(), "FOLDER")
+    let separator = std::path::MAIN_SEPARATOR_STR;
+    error.replace(&format!("{}{separator}", folder.path().display()), "FOLDER/")
 }
 
 #[test]
