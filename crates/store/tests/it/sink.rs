@@ -13,7 +13,7 @@ use watchkeeper_core::snapshot::{
     Disk, DiskCounters, Exited, Interface, InterfaceCounters, Process, ProcessCpu, ProcessIo,
 };
 use watchkeeper_core::{Image, Recorder, Snapshot, metrics};
-use watchkeeper_store::{Sink, SinkConfig, SinkFormat, SinkMode, SinkOrigin};
+use watchkeeper_store::{Sink, SinkConfig, SinkFormat, SinkOrigin};
 
 use crate::hot_world::{DAY, TEN, first_look, plain, process};
 
@@ -356,6 +356,7 @@ fn texts_of_strangers_stay_in_their_field() {
 #[test]
 fn files_are_private_and_their_group_may_read_only_if_it_is_said() {
     use std::os::unix::fs::PermissionsExt;
+    use watchkeeper_store::SinkMode;
     for (mode, bits) in [(SinkMode::Owner, 0o600), (SinkMode::Group, 0o640)] {
         let folder = tempfile::tempdir().unwrap();
         let config = SinkConfig { mode, ..config(SinkFormat::Csv, folder.path()) };
