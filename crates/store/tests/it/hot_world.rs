@@ -285,7 +285,7 @@ impl World {
             self.next_pid += 1;
             if dice.one_in(2) {
                 // Some begin at the very edges of the interval.
-                process.key.start_ticks = (mono_ms + 17) as u64 / 10 - dice.roll(103);
+                process.key.start_ticks = ((mono_ms + 17) as u64 / 10).saturating_sub(dice.roll(103));
             }
             process.image = Arc::clone(&self.images[dice.roll(8) as usize]);
             act(dice, &mut process, &self.images);
