@@ -25,6 +25,7 @@ use http::{Answer, Http};
 use names::Names;
 use target::{Server, Target};
 use trust::Trust;
+pub use trust::unusable_certificates;
 
 use crate::{CollectError, Collector, clock};
 

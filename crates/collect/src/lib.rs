@@ -27,7 +27,7 @@ mod windows;
 
 use watchkeeper_core::Reading;
 
-pub use check::{CheckConfig, validate_checks};
+pub use check::{CheckConfig, unusable_certificates, validate_checks};
 pub use clock::{monotonic_ms, wall_clock_ms};
 pub use config::{CollectConfig, CommandLine, TierChoice};
 pub use derive::derive;

@@ -82,6 +82,7 @@ impl Settings {
         let judge = judge.map(Arc::new);
         let settings = Self { config, file, host_name, zone, zone_name, rules, routes, digest, judge, passwords };
         problems.extend(sink_problems(&settings.config));
+        problems.extend(certificate_problems(&settings.config));
         // Channels belong to their workers; here they are only tried.
         problems.extend(settings.config.smtp.keys().filter_map(|name| {
             settings.channel(name).err().map(|error| Problem::new(format!("smtp.{name}"), error.to_string()))
@@ -122,6 +123,19 @@ pub fn sink_problems(config: &Config) -> Vec<Problem> {
     let (None, Ok(folder)) = (&config.store.path, paths::state_folder(&config.store)) else { return Vec::new() };
     let found = validate_sinks(&config.sink, config.collect.interval, Some(&folder));
     found.into_iter().map(|problem| problem.under("sink")).collect()
+}
+
+/// Everything that the configuration names and that cannot be used as it lies on the disk now: what the start and a reload refuse
+/// beyond what the configuration itself says.
+pub fn named_problems(config: &Config) -> Vec<Problem> {
+    let model = Judge::read(&config.anomaly).err().map(|problem| problem.under("anomaly"));
+    model.into_iter().chain(certificate_problems(config)).chain(sink_problems(config)).collect()
+}
+
+/// Files of certificates for checks that cannot be used.
+fn certificate_problems(config: &Config) -> Vec<Problem> {
+    let found = watchkeeper_collect::unusable_certificates(&config.check);
+    found.into_iter().map(|problem| problem.under("check")).collect()
 }
 
 #[cfg(test)]

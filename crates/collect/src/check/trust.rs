@@ -4,8 +4,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use watchkeeper_core::Problem;
+use watchkeeper_core::text::clean;
 
+use super::config::CheckConfig;
+use super::failure::reason;
 use crate::CollectError;
+
+/// Files of certificates that cannot be used, at `N.ca`: what the start of the checks would refuse. Contacts nobody.
+pub fn unusable_certificates(checks: &[CheckConfig]) -> Vec<Problem> {
+    let problem = |(index, check): (usize, &CheckConfig)| {
+        let error = own(check.ca.as_deref()?).err()?;
+        let sentence = match &error {
+            CollectError::Certificates { source, .. } => format!("{error}: {}", reason(source)),
+            _ => error.to_string(),
+        };
+        let problem = Problem::new(format!("{index}.ca"), clean(&sentence, 500));
+        Some(problem.help("name a PEM file with the certificate of the authority, readable for the watch"))
+    };
+    checks.iter().enumerate().filter_map(problem).collect()
+}
 
 /// The authorities of this machine, read once for all checks.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use watchkeeper_core::text::clean;
 
 use crate::cli::{DONE, Global};
 use crate::config::{self, Config, ConfigError, Loaded, files, rule_files};
-use crate::settings::sink_problems;
+use crate::settings::named_problems;
 
 /// What can be asked about the configuration.
 #[derive(Debug, Subcommand)]
@@ -46,7 +46,7 @@ pub fn config(global: &Global, command: &ConfigCommand) -> anyhow::Result<u8> {
 fn check(loaded: &Loaded) -> Result<String, ConfigError> {
     let sources = loaded.secret_sources();
     let unresolved = sources.iter().filter_map(|(key_path, source)| loaded.resolve(source, key_path).err());
-    let problems: Vec<Problem> = unresolved.chain(sink_problems(&loaded.config)).collect();
+    let problems: Vec<Problem> = unresolved.chain(named_problems(&loaded.config)).collect();
     if !problems.is_empty() {
         return Err(loaded.report(problems));
     }

@@ -108,4 +108,13 @@ fn a_file_of_certificates_that_cannot_be_used_is_named_before_anything_begins() 
         let error = Checks::new(&[config]).err().expect("it cannot be used");
         assert_eq!(error.to_string(), format!("{expected}{}", path.display()));
     }
+    // The same is known without a start.
+    let with = |path: &std::path::Path| CheckConfig { ca: Some(path.to_owned()), ..https(closed()) };
+    let found = unusable_certificates(&[https(closed()), with(&missing), with(&empty)]);
+    let found: Vec<_> = found.iter().map(|problem| (problem.key_path.as_str(), problem.message.as_str())).collect();
+    let expected = [
+        ("1.ca", format!("cannot read the certificates in {}: no such file or directory", missing.display())),
+        ("2.ca", format!("there is no certificate in {}", empty.display())),
+    ];
+    assert_eq!(found, expected.each_ref().map(|(key_path, message)| (*key_path, message.as_str())));
 }

@@ -9,6 +9,7 @@ use watchkeeper_analyze::Standing;
 use crate::cli::{DONE, Global, MISUSED};
 use crate::command::{print, print_json};
 use crate::config::{ConfigError, Loaded, all_rules};
+use crate::settings::named_problems;
 
 /// What to check and how to answer.
 #[derive(Debug, Args)]
@@ -59,6 +60,10 @@ struct Answer<'e> {
 
 impl Counts {
     fn of(loaded: &Loaded) -> Result<Self, ConfigError> {
+        let unusable = named_problems(&loaded.config);
+        if !unusable.is_empty() {
+            return Err(loaded.report(unusable));
+        }
         let rules = all_rules(&loaded.config).map_err(|problems| loaded.report(problems))?;
         let count = |standing| rules.iter().filter(|(_, other)| *other == standing).count();
         Ok(Self {
@@ -80,6 +85,20 @@ impl Counts {
 mod tests {
     use super::*;
     use crate::config::{SourceFile, Sources, load};
+
+    #[test]
+    fn files_that_the_start_would_refuse_are_shown_at_their_lines() {
+        let text = "[anomaly]\nmodel = \"/nowhere/host.model\"\n\n[[check]]\nname = \"web\"\n\
+                    http = \"https://127.0.0.1/\"\nca = \"/nowhere/authority.pem\"\n";
+        let file = SourceFile { path: "watchkeeper.toml".into(), text: text.to_owned() };
+        let loaded = load(Sources { file: Some(file), ..Sources::default() }).unwrap();
+        let checked = Counts::of(&loaded).unwrap_err().to_string();
+        let built = crate::settings::Settings::build(&loaded).unwrap_err().to_string();
+        assert_eq!(checked, built, "the check says what the start says");
+        for place in ["watchkeeper.toml:2:", "watchkeeper.toml:7:", "anomaly.model", "check.0.ca"] {
+            assert!(checked.contains(place), "{place} in {checked}");
+        }
+    }
 
     #[test]
     fn every_rule_is_counted_where_it_stands() {
