@@ -59,7 +59,9 @@ use sinks::Sinks;
 use stage::Stage;
 use tape::Recording;
 
-pub use console::{gap_lines, incident_text, is_coloured};
+#[cfg(test)]
+pub(crate) use console::tests::incident as example_incident;
+pub use console::{gap_lines, incident_text, is_coloured, is_shown};
 pub use pace::next_due;
 pub use people::{acknowledge, silence, unsilence};
 pub use test_message::{send_alone, wait_for};

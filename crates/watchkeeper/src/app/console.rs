@@ -83,7 +83,7 @@ impl Console {
 }
 
 /// Whether an event is news to somebody who looks on: what joins an incident or leaves it stands in its history.
-fn is_shown(event: IncidentEvent) -> bool {
+pub fn is_shown(event: IncidentEvent) -> bool {
     use IncidentEvent::{Ended, Flapping, Opened, Resolved, Severity};
     matches!(event, Opened | Severity | Flapping | Resolved | Ended)
 }
@@ -160,7 +160,7 @@ pub(super) mod tests {
     use watchkeeper_core::evidence::{Evidence, Known, Trend};
     use watchkeeper_core::{Entity, GapReason, IncidentKey, Section, Unit};
 
-    pub(in crate::app) fn incident() -> Incident {
+    pub(crate) fn incident() -> Incident {
         Incident {
             key: IncidentKey(1),
             ticket: Some(7),

@@ -13,7 +13,7 @@ use watchkeeper_core::text::{clean, duration, local_time};
 use watchkeeper_core::{Change, IncidentKey};
 use watchkeeper_store::SnapshotFileReader;
 
-use crate::app::{incident_text, is_coloured};
+use crate::app::{incident_text, is_coloured, is_shown};
 use crate::cli::{DONE, Global};
 use crate::settings::RecordedSettings;
 
@@ -135,7 +135,9 @@ impl Talk {
     fn rest(&mut self) -> String {
         let mut text = String::new();
         for change in self.waiting.drain(..) {
-            if let Change::Incident { event, at_ms, incident } = change {
+            if let Change::Incident { event, at_ms, incident } = change
+                && is_shown(event)
+            {
                 text.push_str(&incident_text(&self.zone, self.colour, event, at_ms, &incident));
             }
         }
@@ -187,4 +189,29 @@ fn doubts(summary: &Summary) -> Vec<String> {
 
 fn counted(count: u64, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchkeeper_core::IncidentEvent;
+
+    use super::*;
+    use crate::app::example_incident;
+
+    #[test]
+    fn what_joins_or_leaves_an_incident_is_no_news_in_a_replay_either() {
+        use IncidentEvent::{Ended, Joined, Left, Opened, Resolved, Storm};
+        let mut talk = Talk { zone: TimeZone::UTC, json: false, colour: false, waiting: Vec::new() };
+        let change = |event| Change::Incident {
+            event,
+            at_ms: 60_000,
+            incident: Box::new(example_incident()),
+        };
+        for (event, is_printed) in 
+            [(Opened, true), (Storm, false), (Joined, false), (Left, false), (Resolved, true), (Ended, true)]
+        {
+            talk.of(Played::Changes(vec![change(event)])).unwrap();
+            assert_eq!(!talk.rest().is_empty(), is_printed, "{event:?}");
+        }
+    }
 }
