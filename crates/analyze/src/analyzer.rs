@@ -11,6 +11,7 @@ use watchkeeper_core::port::{LoadedState, Receipt};
 use watchkeeper_core::snapshot::{Process, TickFlags};
 use watchkeeper_core::{Change, HostId, Incident, Snapshot};
 
+use crate::backtest::Blames;
 use crate::evidence::Scene;
 use crate::incidents::{End, Incidents};
 use crate::life::{Life, rule_without_data};
@@ -105,6 +106,11 @@ impl Analyzer {
 
     /// One tick: everything that changed by it, in an order that depends on nothing else.
     pub fn step(&mut self, snapshot: &Snapshot) -> Vec<Change> {
+        self.step_blaming(snapshot, None)
+    }
+
+    /// A tick that also says who is to blame for each alert that began to fire in it, whatever incident it belongs to.
+    pub(crate) fn step_blaming(&mut self, snapshot: &Snapshot, blames: Option<&mut Blames>) -> Vec<Change> {
         let at_ms = snapshot.at.ts_ms;
         self.follow_clock(snapshot);
         let mut turned = self.settle(at_ms);
@@ -138,7 +144,7 @@ impl Analyzer {
             }
             turned.extend(Turned::of(Some(place), turns));
         }
-        gather(&self.settings, &mut self.watched, &mut self.incidents, &mut scene, &mut turned);
+        gather(&self.settings, &mut self.watched, &mut self.incidents, &mut scene, &mut turned, blames);
         let mut changes: Vec<Change> = turned.into_iter().map(|turned| Change::Alert(turned.alert)).collect();
         let end = End { at_ms, passed_ms: snapshot.interval_ms.saturating_add(tick.dropped_ms()) };
         let watched = &self.watched;

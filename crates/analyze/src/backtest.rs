@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use watchkeeper_core::evidence::{Cycle, Pattern};
 use watchkeeper_core::port::LoadedState;
 use watchkeeper_core::text::{contributor_name, title_with_culprit};
-use watchkeeper_core::{Alert, AlertState, Change, Entity, Fingerprint, IncidentKey, Range, Severity, Snapshot};
+use watchkeeper_core::{Alert, AlertState, Change, Entity, Evidence, Fingerprint, Range, Severity, Snapshot};
 
 use crate::life::rule_without_data;
 use crate::reasoning::pattern;
@@ -74,15 +74,22 @@ pub struct Backtest {
     times: BTreeMap<String, Vec<i64>>,
     /// What fires, with its place among the firings of its rule.
     open: BTreeMap<Fingerprint, (String, usize)>,
-    /// Who is to blame for the incidents that are open.
-    blamed: BTreeMap<IncidentKey, Blame>,
     ticks: u64,
 }
 
-#[derive(Clone)]
-struct Blame {
+/// Who is to blame for each alert that began to fire in a tick.
+pub(crate) type Blames = BTreeMap<Fingerprint, Blame>;
+
+/// What is said of one alert at the moment at which it begins to fire.
+pub(crate) struct Blame {
     told: String,
     culprit: Option<String>,
+}
+
+impl Blame {
+    pub(crate) fn new(title: &str, evidence: &Evidence) -> Self {
+        Self { told: title_with_culprit(title, evidence), culprit: evidence.top.first().map(contributor_name) }
+    }
 }
 
 impl Backtest {
@@ -105,7 +112,6 @@ impl Backtest {
             records,
             times: BTreeMap::new(),
             open: BTreeMap::new(),
-            blamed: BTreeMap::new(),
             ticks: 0,
         }
     }
@@ -122,23 +128,12 @@ impl Backtest {
             return;
         }
         self.ticks += 1;
-        let changes = self.analyzer.step(snapshot);
-        // First who is to blame: the alerts of an incident come before it.
-        for change in &changes {
-            if let Change::Incident { incident, event, .. } = change {
-                if event.closes() {
-                    self.blamed.remove(&incident.key);
-                } else {
-                    let evidence = &incident.evidence;
-                    let told = title_with_culprit(&incident.title, evidence);
-                    let culprit = evidence.top.first().map(contributor_name);
-                    self.blamed.insert(incident.key, Blame { told, culprit });
-                }
-            }
-        }
+        // An incident keeps the evidence of its first alert; those that join it have culprits of their own.
+        let mut blames = Blames::new();
+        let changes = self.analyzer.step_blaming(snapshot, Some(&mut blames));
         for change in changes {
             if let Change::Alert(alert) = change {
-                self.follow(&alert);
+                self.follow(&alert, &blames);
             }
         }
     }
@@ -158,7 +153,7 @@ impl Backtest {
         self.records.into_values().collect()
     }
 
-    fn follow(&mut self, alert: &Alert) {
+    fn follow(&mut self, alert: &Alert, blames: &Blames) {
         if let Some(id) = rule_without_data(alert) {
             if let Some(record) = self.records.get_mut(id)
                 && alert.state == AlertState::Firing
@@ -170,7 +165,7 @@ impl Backtest {
         let Some(record) = self.records.get_mut(&alert.rule) else { return };
         match alert.state {
             AlertState::Firing if !self.open.contains_key(&alert.fingerprint) => {
-                let blame = alert.incident.and_then(|key| self.blamed.get(&key)).cloned();
+                let blame = blames.get(&alert.fingerprint);
                 let fired_ms = alert.fired_ms.unwrap_or(alert.since_ms);
                 self.open.insert(alert.fingerprint, (alert.rule.clone(), record.firings.len()));
                 record.times += 1;
@@ -185,8 +180,8 @@ impl Backtest {
                         fired_ms,
                         over_ms: None,
                         is_gone: false,
-                        told: blame.as_ref().map(|blame| blame.told.clone()),
-                        culprit: blame.and_then(|blame| blame.culprit),
+                        told: blame.map(|blame| blame.told.clone()),
+                        culprit: blame.and_then(|blame| blame.culprit.clone()),
                     });
                 }
             }

@@ -6,6 +6,7 @@ use watchkeeper_core::incident::{About, Course};
 use watchkeeper_core::{Alert, Incident, IncidentKey};
 
 use super::Settings;
+use crate::backtest::{Blame, Blames};
 use crate::evidence::{Scene, section};
 use crate::incidents::{Cause, Firing, Incidents, Place};
 use crate::life::Turn;
@@ -37,6 +38,7 @@ pub(super) fn gather(
     incidents: &mut Incidents,
     scene: &mut Scene<'_>,
     turned: &mut [Turned],
+    mut blames: Option<&mut Blames>,
 ) {
     let mut firing: Vec<&mut Turned> = turned.iter_mut().filter(|turned| turned.turn.fires()).collect();
     firing.sort_by_cached_key(|turned| {
@@ -57,6 +59,10 @@ pub(super) fn gather(
             labels: &labels,
             at_ms: scene.at_ms(),
         };
+        if let Some(blames) = &mut blames {
+            let blame = Blame::new(&title(scene, rule, &firing), &scene.evidence(rule, alert, &settings.time_zone));
+            blames.insert(alert.fingerprint, blame);
+        }
         let place = incidents.place(&firing);
         let key = match place {
             Place::Again(key) | Place::With(key) => {

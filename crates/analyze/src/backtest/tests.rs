@@ -80,6 +80,25 @@ fn what_goes_on_at_the_end_is_not_over_and_what_ended_is_gone() {
 }
 
 #[test]
+fn each_firing_names_its_own_culprit_though_it_joins_an_incident() {
+    let mut machine = Machine::new();
+    machine.add(burning(0.9, process(5, "worker")));
+    let mut ticks: Vec<Snapshot> = (0..60).map(|_| machine.tick()).collect();
+    machine.remove(5);
+    machine.add(burning(0.6, process(6, "worker")));
+    ticks.extend((0..60).map(|_| machine.tick()));
+    let many = crate::RuleConfig {
+        keep_firing: watchkeeper_core::quantity::Span::from_ms(60_000),
+        ..rule("many", "process.cpu.utilization > \"50%\"", "10s")
+    };
+    let records = tested(&[many], Range::new(0, i64::MAX), &ticks);
+    let culprits: Vec<_> = records[0].firings.iter().map(|firing| firing.culprit.as_deref()).collect();
+    assert_eq!(culprits, [Some("worker (pid 5)"), Some("worker (pid 6)")]);
+    let told = records[0].firings[1].told.as_deref().unwrap_or_default();
+    assert!(told.ends_with("worker (pid 6) takes 60.0 % of this machine's CPU"), "{told}");
+}
+
+#[test]
 fn windows_are_filled_from_before_the_range_and_nothing_else_counts() {
     let mut machine = Machine::new();
     machine.cpu(Some(0.95));
