@@ -81,6 +81,17 @@ fn the_functions_in_the_docs_are_all_there_are_and_are_written_so() {
     }
 }
 
+/// Counts that tell of one thing, whether it is so.
+fn is_zero_or_one(name: &str) -> bool {
+    const NAMES: [&str; 4] = [
+        "process.executable.replaced",
+        "process.window.hung",
+        "process.service.starts",
+        "system.network.socket.opened",
+    ];
+    NAMES.contains(&name)
+}
+
 /// One line for each field, with the windows beyond those that every number takes.
 fn table() -> String {
     let mut table = "| field | of | write | windows | what it is |\n|---|---|---|---|---|\n".to_owned();
@@ -103,8 +114,9 @@ fn table() -> String {
             Unit::BytesPerSecond => "\"20MiB/s\"",
             Unit::Seconds => "\"5m\"",
             Unit::CountPerSecond => "10, \"600/min\"",
+            Unit::Number if metric.name == "check.http.status" => "200",
             Unit::Cores | Unit::Number => "1.5",
-            Unit::Count if bounds(metric).most == Some(1.0) => "0, 1",
+            Unit::Count if bounds(metric).most == Some(1.0) || is_zero_or_one(metric.name) => "0, 1",
             Unit::Count => "100",
             Unit::Text => "\"text\"",
         };
