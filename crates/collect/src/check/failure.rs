@@ -8,6 +8,8 @@ use watchkeeper_core::text::clean;
 
 /// Longest sentence, in characters.
 const LONGEST: usize = 200;
+pub(super) const NOT_OF_A_SERVER: &str =
+    "the certificate is not that of a server, but of an authority or of something else";
 
 /// Why a try failed: lower case, no full stop, cleaned of foreign control characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,6 +49,15 @@ impl Failure {
             rustls::Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
                 "the certificate is for another name".to_owned()
             }
+            rustls::Error::InvalidCertificate(C::InvalidPurpose | C::InvalidPurposeContext { .. }) => {
+                NOT_OF_A_SERVER.to_owned()
+            }
+            // What the library has no word for it wraps, and shows as it looks inside.
+            rustls::Error::InvalidCertificate(C::Other(inner)) if inner.to_string().contains("CaUsedAsEndEntity") => {
+                NOT_OF_A_SERVER.to_owned()
+            }
+            rustls::Error::InvalidCertificate(_) => "the certificate cannot be verified".to_owned(),
+            rustls::Error::InvalidMessage(_) => "no TLS is spoken there".to_owned(),
             other => format!("no TLS connection: {other}"),
         })
     }

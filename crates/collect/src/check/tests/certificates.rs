@@ -77,8 +77,23 @@ fn a_certificate_is_accepted_if_its_authority_is_trusted_and_refused_with_a_reas
 #[test]
 fn a_server_without_tls_is_no_success() {
     let address = server(|mut stream| stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap_or_default());
-    let said = said(&https(address));
-    assert!(said.starts_with("no TLS connection: "), "{said}");
+    assert_eq!(said(&https(address)), "no TLS is spoken there");
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said_in_words_for_people() {
+    use rustls::{CertificateError as C, OtherError};
+    let authority = C::Other(OtherError(Arc::new(std::io::Error::other("CaUsedAsEndEntity"))));
+    for (error, expected) in [
+        (C::NotValidYet, "the certificate is not valid yet"),
+        (C::InvalidPurpose, failure::NOT_OF_A_SERVER),
+        (authority, failure::NOT_OF_A_SERVER),
+        (C::BadSignature, "the certificate cannot be verified"),
+        (C::Revoked, "the certificate cannot be verified"),
+    ] {
+        let error = rustls::Error::InvalidCertificate(error);
+        assert_eq!(Failure::tls(&error).to_string(), expected, "{error:?}");
+    }
 }
 
 #[test]
