@@ -202,12 +202,8 @@ mod tests {
     fn what_joins_or_leaves_an_incident_is_no_news_in_a_replay_either() {
         use IncidentEvent::{Ended, Joined, Left, Opened, Resolved, Storm};
         let mut talk = Talk { zone: TimeZone::UTC, json: false, colour: false, waiting: Vec::new() };
-        let change = |event| Change::Incident {
-            event,
-            at_ms: 60_000,
-            incident: Box::new(example_incident()),
-        };
-        for (event, is_printed) in 
+        let change = |event| Change::Incident { event, at_ms: 60_000, incident: Box::new(example_incident()) };
+        for (event, is_printed) in
             [(Opened, true), (Storm, false), (Joined, false), (Left, false), (Resolved, true), (Ended, true)]
         {
             talk.of(Played::Changes(vec![change(event)])).unwrap();
