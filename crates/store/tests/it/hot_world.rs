@@ -1,5 +1,7 @@
 //! A machine that is made up: snapshots in which everything happens that can happen, from a seed.
 
+// Tests of the program take this file by its path, from where a module without a path would be looked for elsewhere.
+#[path = "hot_world/machine.rs"]
 mod machine;
 
 use std::path::Path;
