@@ -63,7 +63,7 @@ use tape::Recording;
 pub(crate) use console::tests::incident as example_incident;
 pub use console::{gap_lines, incident_text, is_coloured, is_shown};
 pub use pace::next_due;
-pub use people::{acknowledge, silence, unsilence};
+pub use people::{acknowledge, silence, too_long, unsilence};
 pub use test_message::{send_alone, wait_for};
 
 /// How long the end may take: by then everything is on disk, and what is still being sent is cut.

@@ -54,10 +54,8 @@ pub fn silence(ledger: &mut SqliteLedger, request: &NewSilence, caller: &str) ->
     if request.ends_ms <= now_ms {
         bail!("the silence would be over before it begins");
     }
-    if request.ends_ms - now_ms > LONGEST_SILENCE.ms() {
-        bail!(
-            "a silence lasts at most {LONGEST_SILENCE}; disable a rule that nobody wants to hear of ([rules] disable)"
-        );
+    if let Some(sentence) = too_long(request.ends_ms, now_ms) {
+        bail!(sentence);
     }
     let mut silence = Silence {
         number: 0,
@@ -70,6 +68,15 @@ pub fn silence(ledger: &mut SqliteLedger, request: &NewSilence, caller: &str) ->
     };
     silence.number = ledger.add_silence(&silence)?;
     Ok(silence)
+}
+
+/// What to say of a silence that would last longer than one may.
+pub fn too_long(ends_ms: i64, now_ms: i64) -> Option<String> {
+    (ends_ms.saturating_sub(now_ms) > LONGEST_SILENCE.ms()).then(|| {
+        format!(
+            "a silence lasts at most {LONGEST_SILENCE}; disable a rule that nobody wants to hear of ([rules] disable)"
+        )
+    })
 }
 
 /// Ends a silence at once.

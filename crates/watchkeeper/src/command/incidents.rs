@@ -45,7 +45,7 @@ pub struct ListArgs {
     #[arg(long)]
     open: bool,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = limit)]
     limit: usize,
     /// Answer as JSON
     #[arg(long)]
@@ -56,10 +56,24 @@ pub struct ListArgs {
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// Ticket number
+    #[arg(value_parser = ticket)]
     ticket: Ticket,
     /// Answer as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// How many are listed at the most.
+fn limit(written: &str) -> Result<usize, String> {
+    let number = written.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "write a number from 1".to_owned())
+}
+
+/// The number of an incident.
+fn ticket(written: &str) -> Result<Ticket, String> {
+    let number = written.strip_prefix('#').unwrap_or(written).parse().ok().filter(|number| *number > 0);
+    number
+        .ok_or_else(|| format!("`{}` is no ticket number; `watchkeeper incidents list` shows them", clean(written, 40)))
 }
 
 /// Does it; a watch may run or not.
@@ -206,9 +220,8 @@ fn show(record: &IncidentRecord, now_ms: i64, zone: &TimeZone) -> String {
     if let Known::Yes(Recurrence { pattern: Some(pattern), .. }) = &evidence.recurrence {
         line("pattern", pattern_sentence(pattern, zone));
     }
-    if !evidence.lineage.is_empty() {
-        let lineage: Vec<String> = evidence.lineage.iter().map(|name| clean(name, 80)).collect();
-        line("started by", lineage.join(" <- "));
+    if let Some(names) = started_by(evidence, " <- ") {
+        line("started by", names);
     }
     text.push_str(&top(evidence));
     text.push_str(&changes(evidence));
@@ -268,10 +281,10 @@ fn attempts(count: u32) -> String {
 }
 
 fn value_line(evidence: &Evidence) -> String {
-    let value = evidence.unit.show(evidence.value);
+    let value = value_words(evidence);
     evidence
         .threshold
-        .map_or(value.to_string(), |threshold| format!("{value} (threshold {})", evidence.unit.show(threshold)))
+        .map_or(value.clone(), |threshold| format!("{value} (threshold {})", evidence.unit.show(threshold)))
 }
 
 fn usual_line(evidence: &Evidence) -> String {
@@ -352,6 +365,17 @@ fn changes(evidence: &Evidence) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_number_is_said_to_be_wrong() {
+        assert_eq!([ticket("7"), ticket("#7")], [Ok(7), Ok(7)]);
+        for wrong in ["abc", "0", "-1", "", "7 "] {
+            let sentence = ticket(wrong).unwrap_err();
+            assert!(sentence.starts_with(&format!("`{wrong}` is no ticket number")), "{sentence}");
+        }
+        assert_eq!(limit("1"), Ok(1));
+        assert!(limit("0").is_err() && limit("many").is_err());
+    }
 
     #[test]
     fn one_is_told_from_many_and_nothing_from_something() {

@@ -13,7 +13,7 @@ use watchkeeper_store::{Store, Unsilenced};
 
 use super::ack::{sudo_user, until};
 use crate::cli::{DONE, FAILED, MISUSED};
-use crate::config::Loaded;
+use crate::config::{Config, Loaded, all_rules, nearest};
 use crate::control::{self, Answer, NewSilence, Request};
 use crate::{app, command, paths, times};
 
@@ -101,6 +101,9 @@ pub fn silence(loaded: &Loaded, state_folder: &Path, zone: &TimeZone, args: &Sil
             return Ok(MISUSED);
         }
     };
+    if let Some(doubt) = args.rule.as_deref().and_then(|id| unknown_rule(id, &loaded.config)) {
+        command::warn(&doubt);
+    }
     let asked = control::ask(&paths::control_socket(state_folder), &Request::Silence(request.clone()))?;
     let silence = match asked {
         Some(Answer::Silenced(silence)) => silence,
@@ -150,10 +153,23 @@ fn request(args: &SilenceArgs, now_ms: i64, zone: &TimeZone) -> Result<NewSilenc
         _ => return Err("until when? name a length such as --for 2h, or a time such as --until 09:00".to_owned()),
     };
     let ends_ms = times::future(time, now_ms, zone).map_err(|sentence| format!("{option}: {sentence}"))?;
+    if let Some(sentence) = app::too_long(ends_ms, now_ms) {
+        return Err(format!("{option}: {sentence}"));
+    }
     let Some(comment) = args.comment.clone() else {
         return Err("why? say it with --comment, for those who miss the messages".to_owned());
     };
     Ok(NewSilence { matcher, ends_ms, comment, by: args.by.clone().or_else(sudo_user) })
+}
+
+/// What to say of a rule that there is none of; it may come later.
+fn unknown_rule(id: &str, config: &Config) -> Option<String> {
+    let ids: Vec<String> = all_rules(config).ok()?.into_iter().map(|(rule, _)| rule.id).collect();
+    if ids.iter().any(|known| known == id) {
+        return None;
+    }
+    let meant = nearest(id, ids).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    Some(format!("no rule has the id `{}`{meant}", clean(id, 100)))
 }
 
 /// The options as one condition.

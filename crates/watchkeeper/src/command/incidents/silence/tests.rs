@@ -102,3 +102,22 @@ fn what_people_read_of_silences_is_clean() {
         assert_eq!(said.as_ref().map(String::as_str).map_err(String::as_str), expected);
     }
 }
+
+#[test]
+fn a_rule_that_there_is_none_of_is_doubted_with_what_was_meant() {
+    let config = Config::default();
+    assert_eq!(unknown_rule("host-cpu", &config), None);
+    assert_eq!(
+        unknown_rule("host-cpv", &config).as_deref(),
+        Some("no rule has the id `host-cpv`; did you mean `host-cpu`?")
+    );
+    assert_eq!(unknown_rule("of-tomorrow", &config).as_deref(), Some("no rule has the id `of-tomorrow`"));
+}
+
+#[test]
+fn a_silence_that_is_too_long_is_a_wrong_argument() {
+    let asked = |length| asked(&["--rule", "host-cpu", "--for", length, "--comment", "why"]);
+    assert!(asked("30d").is_ok());
+    let sentence = asked("40d").unwrap_err();
+    assert!(sentence.starts_with("--for: a silence lasts at most 30d; "), "{sentence}");
+}
