@@ -172,6 +172,14 @@ impl Analyzer {
         self.watched.iter().map(Watched::longest_window_ms).max().unwrap_or(0)
     }
 
+    /// Alerts that wait to fire or to be over, exactly as they stand: what [`Self::step`] tells of them only now and then.
+    /// For the store when the watch ends; nothing changes here.
+    pub fn waiting(&self) -> Vec<Change> {
+        let lives = self.watched.iter().flat_map(Watched::lives);
+        let waiting = lives.filter(|life| life.is_pending() || life.is_recovering());
+        waiting.map(|life| Change::Alert(life.alert.clone())).collect()
+    }
+
     /// Other settings from now on. Alerts go on under the rule of the same name if it still watches the same metric of
     /// the same kind of entity; the others end.
     pub fn reload(&mut self, mut settings: Settings) -> Vec<Change> {

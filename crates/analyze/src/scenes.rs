@@ -257,6 +257,12 @@ impl Story {
         self.look(&snapshot)
     }
 
+    /// The watch ends in order and is started again so much later.
+    pub(crate) fn stop_and_start(&mut self, later_ms: i64) -> Vec<String> {
+        self.changes.extend(self.analyzer.waiting());
+        self.restart(later_ms)
+    }
+
     pub(crate) fn reload(&mut self, rules: &[RuleConfig]) -> Vec<String> {
         self.rules = rules.to_vec();
         let changes = self.analyzer.reload(settings(rules));

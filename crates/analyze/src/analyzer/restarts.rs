@@ -2,6 +2,7 @@
 
 use watchkeeper_core::Entity;
 use watchkeeper_core::port::{Durability, Receipt};
+use watchkeeper_core::quantity::Span;
 
 use super::stories::{BUSY, HOUR_MS, busy_for, fired, resolved};
 use super::*;
@@ -16,6 +17,35 @@ fn a_restart_goes_on_with_for_and_does_not_count_the_gap() {
     assert_eq!(story.analyzer.counts(), AlertCounts { pending: 1, firing: 0, recovering: 0 });
     assert!(story.ticks(9).is_empty());
     assert_eq!(story.ticks(1), fired());
+}
+
+#[test]
+fn a_watch_that_ends_in_order_loses_nothing_of_for_and_a_killed_one_ten_seconds_at_the_most() {
+    for (in_order, left) in [(true, 2), (false, 10)] {
+        let mut story = busy_for("30s");
+        story.machine.cpu(Some(1.0));
+        story.ticks(29);
+        let told = if in_order { story.stop_and_start(60_000) } else { story.restart(60_000) };
+        assert!(told.is_empty(), "{told:?}");
+        let told = story.ticks(left - 1);
+        assert!(!told.contains(&fired()[0]), "{in_order}: {told:?}");
+        assert_eq!(story.ticks(1), fired(), "{in_order}");
+    }
+}
+
+#[test]
+fn a_watch_that_ends_in_order_loses_nothing_of_keep_firing() {
+    let keeps = crate::RuleConfig { keep_firing: Span::parse("30s").unwrap(), ..rule("busy", BUSY, "0s") };
+    let mut story = Story::new(&[keeps]);
+    story.machine.cpu(Some(1.0));
+    story.ticks(1);
+    story.machine.cpu(Some(0.0));
+    story.ticks(29);
+    let before = story.analyzer.waiting();
+    assert!(matches!(&before[..], [Change::Alert(alert)] if alert.observed_ms == 28_000), "{before:?}");
+    assert!(story.stop_and_start(60_000).is_empty());
+    assert!(story.ticks(1).is_empty());
+    assert_eq!(story.ticks(1), resolved());
 }
 
 #[test]

@@ -104,6 +104,8 @@ impl Analyst {
             }
             self.note(mailbox.dropped_total());
         }
+        // How long an alert has waited is otherwise written every ten seconds.
+        waiting.add(self.analyzer.waiting());
         if !waiting.is_empty() {
             self.commit(waiting.take(), watchkeeper_collect::wall_clock_ms());
         }
