@@ -25,6 +25,12 @@ use crate::syntax::{Binary, Expression, Literal, Node, Syntax, Unary};
 pub fn check(expression: &Expression, fields: &dyn Fields) -> Result<Condition, Vec<ExpressionError>> {
     let mut checker = Checker::new(fields);
     let root = checker.truth(&expression.root);
+    if let (None, Node::Literal(Literal::Boolean(_)), [error]) =
+        (&root, &expression.root.node, checker.errors.as_mut_slice())
+    {
+        // Nothing would be left.
+        error.help = Some(format!("write a condition on a field, such as {}", fields.example()));
+    }
     if root.is_none() || !checker.errors.is_empty() {
         checker.errors.sort_by_key(|error| error.range.start);
         return Err(checker.errors);

@@ -24,7 +24,12 @@ pub(crate) fn number(name: &str, unit: Unit, value: f64) -> Result<f64, Unfit> {
     if unit == Unit::Ratio && value.abs() > 1.0 {
         return Err(Unfit {
             message: format!("`{name}` is {}; {value} is outside", unit.words()),
-            help: format!("write \"{value}%\""),
+            help: if name.starts_with("anomaly.") {
+                // Scores are not thought of in percent.
+                "write a number between 0 and 1, such as 0.9".to_owned()
+            } else {
+                format!("write \"{value}%\"")
+            },
         });
     }
     Ok(value)

@@ -262,8 +262,24 @@ impl Parser<'_> {
                     .help(format!("write a value with its unit in quotes: \"{number}{written}\"")),
                 _ => no_operator(range, &written),
             },
+            Token::Comma => self.decimal_comma(before).unwrap_or_else(|| no_operator(range, &written)),
             _ => no_operator(range, &written),
         }
+    }
+
+    /// `1,5`, as many people write 1.5; the comma comes next.
+    fn decimal_comma(&self, before: &Syntax) -> Option<ExpressionError> {
+        let whole = last_operand(before);
+        let comma = &self.current.range;
+        let is_number = matches!(whole.node, Node::Literal(Literal::Number(_))) && whole.range.end == comma.start;
+        let decimals: String = self.text[comma.end..].chars().take_while(char::is_ascii_digit).collect();
+        if !is_number || decimals.is_empty() {
+            return None;
+        }
+        let meant = format!("{}.{decimals}", self.written(&whole.range));
+        let range = whole.range.start..comma.end + decimals.len();
+        let message = format!("`{}` is not a number", self.written(&range));
+        Some(ExpressionError::new(range, message).help(format!("write {meant}")))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers that are worked out, and values read in the unit of what they meet.
 
+use watchkeeper_core::Unit;
+
 use crate::error::ExpressionError;
 use crate::literal;
 use crate::measure::Measure;
@@ -125,9 +127,12 @@ impl Checker<'_> {
         let read = match loose {
             Loose::Number(number) => measure.number(&name, number),
             Loose::Text(text) => measure.quantity(&name, &text),
-            Loose::Truth(_) => {
+            Loose::Truth(truth) => {
                 let message = format!("`{name}` is a number; `{}` is not", shown(syntax));
-                return self.wrong(ExpressionError::new(syntax.range.clone(), message));
+                let help = format!("write {}, if it is one that is 0 or 1", u8::from(truth));
+                let error = ExpressionError::new(syntax.range.clone(), message);
+                let is_count = matches!(measure, Measure::Of(Unit::Count));
+                return self.wrong(if is_count { error.help(help) } else { error });
             }
             Loose::Choice { condition, yes, no } => {
                 let Node::Conditional { yes: yes_syntax, no: no_syntax, .. } = &syntax.node else { return None };

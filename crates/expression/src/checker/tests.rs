@@ -176,6 +176,8 @@ fn mistakes_are_explained() {
                 "system.cpu.utilization >= 0",
                 "system.cpu.utilization == -0.5",
                 "system.cpu.utilization != 1.5",
+                "anomaly.score > 1.5",
+                "check.up == true",
                 // Sizes, rates, durations, counts.
                 "process.memory.usage > \"5m\"",
                 "process.memory.usage > 1000000",

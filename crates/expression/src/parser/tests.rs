@@ -66,6 +66,16 @@ fn operators_bind_as_in_cel() {
 }
 
 #[test]
+fn a_decimal_comma_is_told_from_another_one() {
+    let error = parse("process.cpu.cores > 1,5").unwrap_err();
+    assert_eq!((error.message.as_str(), error.range), ("`1,5` is not a number", 20..23));
+    assert_eq!(error.help.as_deref(), Some("write 1.5"));
+    for text in ["a > 1, b", "a > b,5", "a > 1 ,5"] {
+        assert_eq!(parse(text).unwrap_err().message, "an operator is missing before `,`", "{text}");
+    }
+}
+
+#[test]
 fn strings_take_both_quotes_and_escapes() {
     for (text, expected) in [
         (r#""it's""#, "it's"),
