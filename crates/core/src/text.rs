@@ -10,9 +10,13 @@ use jiff::tz::TimeZone;
 
 use crate::evidence::{Contributor, Evidence};
 use crate::identity::Entity;
+use crate::unit::Unit;
 
 pub use pattern::pattern_sentence;
 pub use trend::trend_sentence;
+
+/// Smaller shares read `0.0 %`.
+const LEAST_SHARE: f64 = 0.000_5;
 
 /// Local time as `YYYY-MM-DD HH:MM:SS`; a time outside the calendar reads `unknown time`.
 pub fn local_time(ts_ms: i64, zone: &TimeZone) -> String {
@@ -24,7 +28,7 @@ pub fn local_time(ts_ms: i64, zone: &TimeZone) -> String {
 
 /// A length of time for people: `45 s`, `3 m 20 s`, `2 h 1 m`.
 pub fn duration(ms: i64) -> String {
-    crate::unit::Unit::Seconds.show(ms as f64 / 1_000.0).to_string()
+    Unit::Seconds.show(ms as f64 / 1_000.0).to_string()
 }
 
 /// Foreign text made safe for terminals, sheets and mails: control characters, line breaks and characters that reorder
@@ -77,8 +81,22 @@ pub fn title_with_culprit(title: &str, evidence: &Evidence) -> String {
     }
 }
 
+/// The value that an alert fired at, in its unit; a condition on words has no number and is shown as it is written.
+pub fn value_words(evidence: &Evidence) -> String {
+    match evidence.unit {
+        Unit::Text => clean(&evidence.condition, 200),
+        unit => unit.show(evidence.value).to_string(),
+    }
+}
+
+/// From a process up to who started it, clean names; `None` where nobody but itself and its siblings is known.
+pub fn started_by(evidence: &Evidence, arrow: &str) -> Option<String> {
+    let names: Vec<String> = evidence.lineage.iter().map(|name| clean(name, 80)).collect();
+    (names.len() > 1).then(|| names.join(arrow))
+}
+
 /// The sentence that names the culprit, without full stop, e.g. `yes (pid 4711) takes 49.8 % of this machine's CPU`.
-/// `None` if no process contributed.
+/// `None` if no process contributed, or so little that it would read as nothing.
 pub fn culprit_sentence(evidence: &Evidence) -> Option<String> {
     let first = evidence.top.first()?;
     let ranked_by = evidence.ranked_by.as_ref()?;
@@ -87,11 +105,14 @@ pub fn culprit_sentence(evidence: &Evidence) -> Option<String> {
         // Evidence of a socket whose listener is not known names nobody.
         return Some(format!("{name} listens there"));
     }
+    if first.amount.share.is_some_and(|share| share.abs() < LEAST_SHARE) {
+        return None;
+    }
     // Whoever was killed takes nothing any more.
     let takes = if evidence.metric == "system.linux.oom_kills" { "took" } else { "takes" };
     Some(match first.amount.share {
         Some(share) => {
-            let share = crate::unit::Unit::Ratio.show(share);
+            let share = Unit::Ratio.show(share);
             format!("{name} {takes} {share} of {}", ranked_by.whole)
         }
         None => format!("{name} {takes} {}", ranked_by.unit.show(first.amount.value)),

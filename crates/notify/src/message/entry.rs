@@ -122,7 +122,7 @@ impl Entry {
             host: text::clean(&incident.host, 80),
             culprit,
             story: story(incident, over, &lasted, &zone),
-            value: evidence.unit.show(evidence.value).to_string(),
+            value: text::value_words(evidence),
             threshold: evidence.threshold.map(|threshold| evidence.unit.show(threshold).to_string()),
             facts: facts(incident, &zone),
             top: evidence.ranked_by.as_ref().and_then(|ranked_by| Top::of(evidence, ranked_by)),
@@ -196,10 +196,7 @@ fn facts(incident: &Incident, zone: &TimeZone) -> Vec<(&'static str, String)> {
     if let Known::Yes(last) = &evidence.last_acknowledgement {
         facts.push(("Taken by", acknowledgement(last, zone)));
     }
-    if !evidence.lineage.is_empty() {
-        let names: Vec<String> = evidence.lineage.iter().map(|name| text::clean(name, 60)).collect();
-        facts.push(("Started by", names.join(" ← ")));
-    }
+    facts.extend(text::started_by(evidence, " ← ").map(|names| ("Started by", names)));
     facts.push(("Rule", format!("{}: {}", text::clean(&evidence.rule, 80), text::clean(&evidence.condition, 200))));
     if !incident.labels.is_empty() {
         let label = |(name, value): (&String, &String)| format!("{}={}", text::clean(name, 40), text::clean(value, 60));

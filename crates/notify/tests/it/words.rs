@@ -296,3 +296,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_condition_on_words_is_shown_as_it_is_written_and_nobody_is_said_to_take_nothing() {
+    let mut stuck = incident(0);
+    stuck.evidence.unit = Unit::Text;
+    stuck.evidence.value = 1.0;
+    stuck.evidence.threshold = None;
+    stuck.evidence.condition = "process.state in [\"D\", \"Z\"]".to_owned();
+    stuck.evidence.top[0].amount.share = Some(0.0);
+    stuck.evidence.lineage = vec!["yes x9".to_owned()];
+    let message = words(&told(&[(IncidentEvent::Opened, &stuck)]), OPENED_MS);
+    assert_eq!(message.subject, "[CRITICAL] db1: CPU above 90 % for 5 minutes");
+    let text = message.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("Value process.state in [\"D\", \"Z\"]"), "{text}");
+    assert!(!text.contains("Started by"), "nobody but itself: {text}");
+}

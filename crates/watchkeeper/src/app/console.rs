@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use jiff::tz::TimeZone;
-use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit, trend_sentence};
+use watchkeeper_core::text::{clean, duration, local_time, title_with_culprit, trend_sentence, value_words};
 use watchkeeper_core::{Change, Gap, Incident, IncidentEvent, Severity};
 
 use super::stage::Stage;
@@ -125,7 +125,7 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
         _ => {}
     }
     let evidence = &incident.evidence;
-    let value = evidence.unit.show(evidence.value);
+    let value = value_words(evidence);
     let since = local_time(evidence.since_ms, zone);
     let what = title_with_culprit(&incident.title, evidence);
     let threshold = evidence.threshold.map_or(String::new(), |t| format!(" (threshold {})", evidence.unit.show(t)));
