@@ -13,12 +13,25 @@ pub fn nearest(word: &str, candidates: impl IntoIterator<Item = String>) -> Opti
     });
     // A third of the letters may be wrong, but not all of a short word.
     let allowed = (word.chars().count() / 3).max(1);
-    scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
+    let begun = word.to_lowercase();
+    // `crit` is the beginning of a word, however much of it is missing.
+    let is_near = |(distance, candidate): &(usize, String)| {
+        *distance <= allowed || begun.len() >= 3 && candidate.to_lowercase().starts_with(&begun)
+    };
+    scored.filter(is_near).min_by_key(|(distance, _)| *distance).map(|(_, word)| word)
 }
 
 #[cfg(test)]
 mod tests {
     use super::nearest;
+
+    #[test]
+    fn the_beginning_of_a_word_is_near_to_it() {
+        let meant = |word| nearest(word, ["info", "warning", "critical"].map(str::to_owned));
+        assert_eq!(meant("crit").as_deref(), Some("critical"));
+        assert_eq!(meant("Warn").as_deref(), Some("warning"));
+        assert_eq!(meant("cr"), None);
+    }
 
     #[test]
     fn near_words_are_found_and_far_ones_are_not() {
