@@ -133,10 +133,9 @@ fn a_rule_on_processes_names_the_process_itself_first() {
     story.machine = burdened();
     story.machine.process(22).threads = Some(0);
     story.ticks(4);
-    for (rule, pid, sentence) in [
-        ("any", 30, Some("postgres (pid 30) takes 25.0 % of this machine's memory")),
-        ("few", 22, None),
-    ] {
+    for (rule, pid, sentence) in
+        [("any", 30, Some("postgres (pid 30) takes 25.0 % of this machine's memory")), ("few", 22, None)]
+    {
         let incidents = story.analyzer.open_incidents();
         let evidence = &incidents.iter().find(|incident| incident.cause == rule).unwrap().evidence;
         assert_eq!(culprit_sentence(evidence).as_deref(), sentence);

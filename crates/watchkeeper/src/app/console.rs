@@ -104,7 +104,8 @@ pub fn incident_text(zone: &TimeZone, colour: bool, event: IncidentEvent, at_ms:
         // It may have waited for the next process of a program.
         let length = duration(incident.closed_ms.unwrap_or(at_ms) - incident.opened_ms);
         let counts = incident.counts();
-        return format!("{time}  {}  {number}{title}{counts}, after {length}\n", paint(colour, "32", word));
+        // The title may say why, which is not so any more: it is told as what was.
+        return format!("{time}  {}  {number}after {length}, it was: {title}{counts}\n", paint(colour, "32", word));
     }
     let word = incident.severity.word().to_uppercase();
     let code = match incident.severity {
@@ -237,14 +238,14 @@ pub(super) mod tests {
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
         1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
-        1970-01-01 01:03:05  RESOLVED  CPU above 90 %\u{1b}[31m, after 2 m 5 s
-        1970-01-01 01:01:00  ESC[32mENDEDESC[0m  CPU above 90 %\u{1b}[31m, after 0.0 s
+        1970-01-01 01:03:05  RESOLVED  after 2 m 5 s, it was: CPU above 90 %\u{1b}[31m
+        1970-01-01 01:01:00  ESC[32mENDEDESC[0m  after 0.0 s, it was: CPU above 90 %\u{1b}[31m
         1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m (37 times)
                              95.3 % (threshold 90.0 %) since 1970-01-01 01:00:30
                              everything here is slow
                              https://wiki.example.com/cpu
         1970-01-01 01:01:00  CRITICAL  CPU above 90 %\u{1b}[31m (37 times): now critical
-        1970-01-01 01:07:00  ENDED  CPU above 90 %\u{1b}[31m (37 times), after 1 m
+        1970-01-01 01:07:00  ENDED  after 1 m, it was: CPU above 90 %\u{1b}[31m (37 times)
         ");
     }
 
