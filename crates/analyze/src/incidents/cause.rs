@@ -164,8 +164,15 @@ pub(crate) fn level(rule: &Rule) -> Option<(String, bool)> {
     }
     let headline = rule.when.condition.headline()?;
     let input = rule.when.condition.inputs().get(headline.input)?;
-    headline.threshold.number().filter(|_| is_level(input.window.map(|window| window.function)))?;
-    Some((input.name.clone(), is_above(headline.comparison)?))
+    let threshold = headline.threshold.number().filter(|_| is_level(input.window.map(|window| window.function)))?;
+    // Nothing is below the least value: to be it is to be low, not to be it is to be high.
+    let is_least = input.bounds.least == Some(threshold);
+    let above = match headline.comparison {
+        Comparison::Equal if is_least => false,
+        Comparison::NotEqual if is_least => true,
+        comparison => is_above(comparison)?,
+    };
+    Some((input.name.clone(), above))
 }
 
 /// Whether what is compared is how high the field stands, and not how it moves.

@@ -67,3 +67,13 @@ fn one_more_threshold_is_the_same_level_and_a_movement_is_none() {
         assert_ne!(level_of(other), high, "{other}");
     }
 }
+
+#[test]
+fn to_be_the_least_value_is_to_be_low_and_not_to_be_it_is_to_be_high() {
+    let level_of = |when: &str| level(&compiled(when));
+    let low = level_of("check.up < 1");
+    assert_eq!(low, Some(("check.up".to_owned(), false)));
+    assert_eq!(level_of("check.up == 0"), low);
+    assert_eq!(level_of("check.up != 0"), Some(("check.up".to_owned(), true)));
+    assert_eq!(level_of("system.linux.load.1m == 3"), None);
+}
