@@ -1,5 +1,6 @@
 //! Taking on another configuration while the watch runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::App;
@@ -29,11 +30,16 @@ impl App {
             if locked(&self.not_taken).take().is_some() {
                 tracing::info!("the configuration on disk is the one in force again");
             }
-        } else if let Err(error) = self.take_on(Arc::new(settings)) {
+            return;
+        }
+        let old = Arc::clone(&locked(&self.current).settings);
+        let names = |settings: &Settings| settings.rules.iter().map(|rule| rule.id.clone()).collect();
+        let rules = rules_words(&names(&old), &names(&settings));
+        if let Err(error) = self.take_on(Arc::new(settings)) {
             refuse(format!("{error:#}"), &error);
         } else {
             *locked(&self.not_taken) = None;
-            tracing::info!("the configuration was reloaded");
+            tracing::info!("the configuration was reloaded{rules}");
         }
     }
 
@@ -68,5 +74,33 @@ impl App {
         }
         current.settings = settings;
         Ok(())
+    }
+}
+
+/// How many rules are in force that were not, and the other way round, for the end of a sentence.
+fn rules_words(before: &BTreeSet<String>, now: &BTreeSet<String>) -> String {
+    match (now.difference(before).count(), before.difference(now).count()) {
+        (0, 0) => String::new(),
+        (more, 0) => format!(" (rules: {more} more)"),
+        (0, fewer) => format!(" (rules: {fewer} fewer)"),
+        (more, fewer) => format!(" (rules: {more} more, {fewer} fewer)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_says_how_many_rules_came_and_went() {
+        let names = |names: &str| names.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+        for (before, now, words) in [
+            ("a b", "a b", ""),
+            ("a", "a b c", " (rules: 2 more)"),
+            ("a b", "b", " (rules: 1 fewer)"),
+            ("a b", "c b d", " (rules: 2 more, 1 fewer)"),
+        ] {
+            assert_eq!(rules_words(&names(before), &names(now)), words, "{before} {now}");
+        }
     }
 }
