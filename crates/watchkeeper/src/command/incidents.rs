@@ -12,8 +12,8 @@ use watchkeeper_core::evidence::{Acknowledgement, Evidence, Known, Recurrence};
 use watchkeeper_core::incident::IncidentFilter;
 use watchkeeper_core::port::{IncidentRecord, MessageState};
 use watchkeeper_core::text::{
-    clean, contributor_name, culprit_sentence, duration, local_time, pattern_sentence, started_by,
-    title_with_culprit, trend_sentence, value_words,
+    clean, contributor_name, culprit_sentence, duration, local_time, pattern_sentence, started_by, title_with_culprit,
+    trend_sentence, value_words,
 };
 use watchkeeper_core::{History, Incident, IncidentEvent, Ticket, Unit};
 use watchkeeper_store::Reader;

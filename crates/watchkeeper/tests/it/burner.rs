@@ -9,7 +9,7 @@ use crate::shipped;
 /// The program a burner counts as.
 pub const NAME: &str = "burn-the-core";
 
-/// The host and a rule that a burner breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
+/// The host and a rule that only a burner breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
 /// that a test goes on with `for` and what else it wants of it.
 pub fn rule() -> String {
     format!("{HOST}\n{}\n{RULE}", shipped::none())
@@ -27,7 +27,7 @@ const RULE: &str = r#"
 id = "burner"
 title = "A process takes a large part of the machine"
 each = "process"
-when = 'process.cpu.cores > 0.3'
+when = 'process.cpu.cores > 0.3 && process.name == "burn-the-core"'
 "#;
 
 /// Belongs to the rule where a test waits for the end of a burner: without it the incident waits for the next one.

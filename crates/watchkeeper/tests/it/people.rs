@@ -122,7 +122,11 @@ fn a_silence_that_makes_no_sense_is_refused_with_a_sentence() {
     for (arguments, code, sentence) in [
         (&["silence"][..], 2, "error: which incidents? name them with --rule"),
         (&["silence", "--rule", "x", "--for", "2h", "--comment", " "], 1, "error: the comment is empty\n"),
-        (&["silence", "--rule", "x", "--for", "31d", "--comment", "x"], 1, "error: a silence lasts at most 30d; "),
+        (
+            &["silence", "--rule", "x", "--for", "31d", "--comment", "x"],
+            2,
+            "error: --for: a silence lasts at most 30d; ",
+        ),
         (&["silence", "--match", "rul == 1", "--for", "1h", "--comment", "x"], 2, "did you mean `rule`?"),
         (&["unsilence", "7"], 1, "error: there is no silence 7; `watchkeeper incidents silence --list` shows"),
     ] {
