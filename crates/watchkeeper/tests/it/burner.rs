@@ -2,17 +2,28 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::shipped;
 
-/// The program a burner counts as.
-pub const NAME: &str = "burn-the-core";
+thread_local! {
+    /// Every test has a burner of its own name: its watch may begin while that of another test still burns, and two
+    /// processes of one program are one incident.
+    static NAME: String = format!("burn-core-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+}
 
-/// The host and a rule that only a burner breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// The program that the burner of this test counts as.
+pub fn name() -> String {
+    NAME.with(Clone::clone)
+}
+
+/// The host and a rule that only the burner of this test breaks, and no other rule that a busy machine could break. Ends in the table of the rule, so
 /// that a test goes on with `for` and what else it wants of it.
 pub fn rule() -> String {
-    format!("{HOST}\n{}\n{RULE}", shipped::none())
+    format!("{HOST}\n{}\n{}", shipped::none(), RULE.replace("NAME", &name()))
 }
 
 const HOST: &str = r#"
@@ -27,7 +38,7 @@ const RULE: &str = r#"
 id = "burner"
 title = "A process takes a large part of the machine"
 each = "process"
-when = 'process.cpu.cores > 0.3 && process.name == "burn-the-core"'
+when = 'process.cpu.cores > 0.3 && process.name == "NAME"'
 "#;
 
 /// Belongs to the rule where a test waits for the end of a burner: without it the incident waits for the next one.
@@ -46,7 +57,7 @@ impl Burner {
     /// Starts a copy of `yes` under another name; its output goes nowhere. As root it gets its core even while other tests
     /// compute.
     pub fn start(folder: &Path) -> Self {
-        Self::named(folder, NAME)
+        Self::named(folder, &name())
     }
 
     /// The same under a file name of the test's choice.

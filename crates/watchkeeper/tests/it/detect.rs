@@ -76,14 +76,14 @@ fn a_burning_process_is_an_anomaly_and_its_culprit() {
     assert_eq!(look["reasons"][0]["feature"], "CPU Usage (%)");
     assert!(look["score"].as_f64() > look["threshold"].as_f64(), "{look}");
     assert!(look["culprit"]["cpu_percent"].as_f64().is_some_and(|percent| percent > 1.0), "{look}");
-    assert_eq!(look["culprit"]["program"], burner::NAME);
+    assert_eq!(look["culprit"]["program"], burner::name());
     let (code, rest, told) = running.interrupt(lines);
     assert_eq!(code, Some(0), "{told}");
     assert!(rest.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "not only objects: {rest}");
     let log = fs::read_to_string(program.folder().join("system_log.csv")).unwrap();
     let (titles, looks) = log.split_once('\n').unwrap();
     assert_eq!(titles, "Timestamp,CPU Usage (%),Memory Usage (%),Status,Score,Culprit");
-    let culprit = format!("{} (pid {})", burner::NAME, burner.pid());
+    let culprit = format!("{} (pid {})", burner::name(), burner.pid());
     assert!(looks.lines().any(|line| line.contains(",ANOMALY DETECTED,0.") && line.contains(&culprit)), "{log}");
 }
 

@@ -113,7 +113,7 @@ fn names(program: &Program) -> Vec<String> {
     let entries = fs::read_dir(program.folder()).expect("the folder");
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.collect();
-    names.retain(|name| !["watchkeeper.toml", "stdout", "stderr", burner::NAME].contains(&name.as_str()));
+    names.retain(|name| !["watchkeeper.toml", "stdout", "stderr", &burner::name()].contains(&name.as_str()));
     names.sort();
     names
 }
@@ -153,7 +153,7 @@ fn a_recording_under_load_has_its_culprit_on_the_screen_in_the_workbook_and_in_t
     assert_eq!(printed.matches("\nALERT: High CPU usage detected: ").count(), rows, "{printed}");
     // Beside what else the machine compiles it may be the second.
     let listed = printed.lines().filter(|line| line.starts_with("  ") && line.contains(&format!(" {pid} "))).count();
-    assert!(listed >= 1 && printed.contains(&format!("\n  {} ", burner::NAME)), "{printed}");
+    assert!(listed >= 1 && printed.contains(&format!("\n  {} ", burner::name())), "{printed}");
     let culprits = culprits(printed);
     assert_eq!(culprits.len(), rows, "{printed}");
     assert!(printed.contains(&format!("Recorded {rows} rows in ")), "{printed}");

@@ -60,7 +60,7 @@ fn a_replay_tells_the_incidents_of_the_watch_with_their_evidence() {
         assert_eq!(replayed[part], stored[part], "{part}");
     }
     let text = program.command(&["replay", name]).stdout;
-    let sentence = format!("{} (pid {pid}) takes ", burner::NAME);
+    let sentence = format!("{} (pid {pid}) takes ", burner::name());
     assert!(text.contains(&sentence) && text.contains("  ENDED  #"), "{text}");
     assert!(text.contains(" of testhost, ") && text.contains("with 1 rule: "), "{text}");
 

@@ -59,7 +59,7 @@ severity = "critical"
         assert!(banner.contains(line), "{banner}");
     }
     let burner = Burner::start(program.folder());
-    let name = format!("{} (pid {})", burner::NAME, burner.pid());
+    let name = format!("{} (pid {})", burner::name(), burner.pid());
     program.wait_for(PATIENCE, "an incident", || program.command(&["incidents", "list"]).stdout.contains(&name));
     let shown = program.command(&["incidents", "show", "1"]).stdout;
     assert!(shown.contains("there is no log"), "{shown}");
@@ -81,7 +81,7 @@ severity = "critical"
     assert!(stopped.contains("log           none is written, as store.samples says"), "{stopped}");
 
     let rows = csv_rows(&csv);
-    let burns = |row: &&Row| row["process.program"] == burner::NAME && row["kind"] == "process";
+    let burns = |row: &&Row| row["process.program"] == burner::name() && row["kind"] == "process";
     let cores: Vec<f64> = rows.iter().filter(burns).filter_map(|row| row["process.cpu.cores"].parse().ok()).collect();
     assert!(cores.iter().any(|cores| *cores > 0.3), "{cores:?}");
     let hosts: Vec<&Row> = rows.iter().filter(|row| row["kind"] == "host").collect();

@@ -48,13 +48,13 @@ fn a_burning_process_is_named_in_a_mail() {
     let subject = &mail.subject;
     assert!(subject.contains("CRITICAL") && subject.contains("testhost"), "{subject}");
     let text = &mail.text;
-    let sentence = format!("{} (pid {}) takes ", burner::NAME, burner.pid());
+    let sentence = format!("{} (pid {}) takes ", burner::name(), burner.pid());
     let share = text.split(&sentence).nth(1).and_then(|rest| rest.split(" %").next()?.parse::<f64>().ok());
     assert!(share.is_some_and(|share| share > 5.0), "no share of the culprit in: {text}");
 
     let listed = program.command(&["incidents", "list"]);
     assert!(listed.status.success());
-    assert!(listed.stdout.contains(burner::NAME), "{}", listed.stdout);
+    assert!(listed.stdout.contains(&burner::name()), "{}", listed.stdout);
     let pid = burner.pid();
     drop(burner);
     let over = peer.wait_for(PATIENCE, |mail| {
