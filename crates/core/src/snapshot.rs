@@ -262,6 +262,26 @@ pub struct Process {
     pub descriptors: Option<u32>,
 }
 
+impl Process {
+    /// A process of which only its identity is known.
+    pub fn unknown(key: ProcessKey, parent: u32, image: Arc<Image>) -> Self {
+        Self {
+            key,
+            parent,
+            image,
+            uid: None,
+            state: None,
+            threads: None,
+            cpu: None,
+            memory: None,
+            faults: None,
+            io: None,
+            network: None,
+            descriptors: None,
+        }
+    }
+}
+
 /// A process that ended during the interval: its last row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Exited {

@@ -56,24 +56,12 @@ impl Kind for ProcessKind {
     }
 
     fn item(identity: &[Value]) -> Option<Process> {
-        Some(Process {
-            key: ProcessKey {
-                boot: BootId(text(identity.first())?.parse().ok()?),
-                pid: number(identity.get(1))?,
-                start_ticks: number(identity.get(2))?,
-            },
-            parent: 0,
-            image: Arc::new(Image::default()),
-            uid: None,
-            state: None,
-            threads: None,
-            cpu: None,
-            memory: None,
-            faults: None,
-            io: None,
-            network: None,
-            descriptors: None,
-        })
+        let key = ProcessKey {
+            boot: BootId(text(identity.first())?.parse().ok()?),
+            pid: number(identity.get(1))?,
+            start_ticks: number(identity.get(2))?,
+        };
+        Some(Process::unknown(key, 0, Arc::new(Image::default())))
     }
 
     fn reference(item: &Process) -> EntityRef<'_> {

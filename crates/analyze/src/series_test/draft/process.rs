@@ -31,7 +31,7 @@ pub(super) fn write(
     instance: Instance,
     values: &[(&'static Metric, Slot)],
 ) {
-    let mut own = blank(instance.key, image(process), process.parent.unwrap_or(1));
+    let mut own = Process::unknown(instance.key, process.parent.unwrap_or(1), Arc::new(image(process)));
     for (metric, slot) in values {
         match slot {
             Slot::State(state) => own.state = Some(*state),
@@ -40,23 +40,6 @@ pub(super) fn write(
         }
     }
     snapshot.processes.get_or_insert_default().push(own);
-}
-
-fn blank(key: ProcessKey, image: Image, parent: u32) -> Process {
-    Process {
-        key,
-        parent,
-        image: Arc::new(image),
-        uid: None,
-        state: None,
-        threads: None,
-        cpu: None,
-        memory: None,
-        faults: None,
-        io: None,
-        network: None,
-        descriptors: None,
-    }
 }
 
 fn image(process: &TestProcess) -> Image {
@@ -147,7 +130,7 @@ pub(super) fn pad(snapshot: &mut Snapshot, values: &[(&'static Metric, Slot)]) {
             let pid = FIRST_COUNTED_PID + processes.len() as u32;
             let key = ProcessKey { boot, pid, start_ticks: mono_ms.unsigned_abs() / 20 };
             let counted = Image { name: "counted".to_owned(), program: "counted".to_owned(), ..Image::default() };
-            let mut process = blank(key, counted, 1);
+            let mut process = Process::unknown(key, 1, Arc::new(counted));
             process.state = Some(state.unwrap_or(ProcessState::Sleeping));
             processes.push(process);
         }

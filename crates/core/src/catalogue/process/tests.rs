@@ -8,20 +8,9 @@ use crate::snapshot::{Process, Snapshot};
 use crate::{BootId, Moment, ProcessKey};
 
 fn process(start_ticks: u64, parent: u32, unit: Option<&str>) -> Process {
-    Process {
-        key: ProcessKey { boot: BootId::default(), pid: 700, start_ticks },
-        parent,
-        image: Arc::new(Image { unit: unit.map(str::to_owned), ..Image::default() }),
-        uid: None,
-        state: None,
-        threads: None,
-        cpu: None,
-        memory: None,
-        faults: None,
-        io: None,
-        network: None,
-        descriptors: None,
-    }
+    let key = ProcessKey { boot: BootId::default(), pid: 700, start_ticks };
+    let image = Image { unit: unit.map(str::to_owned), ..Image::default() };
+    Process::unknown(key, parent, Arc::new(image))
 }
 
 /// A tick that ends so many milliseconds after the boot, of which some were slept.
