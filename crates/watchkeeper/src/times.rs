@@ -79,9 +79,9 @@ mod tests {
     use super::*;
 
     /// 2026-11-20 17:30:00 in Berlin.
-    const NOW_MS: i64 = 1_795_192_200_000;
+    pub(super) const NOW_MS: i64 = 1_795_192_200_000;
 
-    fn berlin() -> TimeZone {
+    pub(super) fn berlin() -> TimeZone {
         TimeZone::get("Europe/Berlin").unwrap()
     }
 

@@ -70,13 +70,7 @@ fn clock(text: &str) -> Option<Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// 2026-11-20 17:30:00 in Berlin.
-    const NOW_MS: i64 = 1_795_192_200_000;
-
-    fn berlin() -> TimeZone {
-        TimeZone::get("Europe/Berlin").unwrap()
-    }
+    use crate::times::tests::{NOW_MS, berlin};
 
     #[test]
     fn a_time_that_is_over_is_understood_in_every_form() {

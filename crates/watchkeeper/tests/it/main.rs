@@ -25,6 +25,8 @@ mod everywhere;
 )]
 mod hot_world;
 #[cfg(target_os = "linux")]
+mod mount;
+#[cfg(target_os = "linux")]
 mod peer;
 #[cfg(target_os = "linux")]
 mod people;

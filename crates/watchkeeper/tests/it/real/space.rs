@@ -2,32 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use super::MACHINE;
 use super::quick::{Incidents, configuration, culprit, quick};
 use super::trouble::Trouble;
+use crate::mount::Mount;
 use crate::program::Program;
-
-/// A filesystem in memory, gone when the test is over.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn tmpfs(at: PathBuf, options: &str) -> Self {
-        fs::create_dir(&at).expect("a folder");
-        let mut call = Command::new("mount");
-        let mounted = call.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output().expect("mount starts");
-        assert!(mounted.status.success(), "this test needs the right to mount: {mounted:?}");
-        Self(at)
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
 
 fn write(path: &Path, mib: usize) {
     fs::write(path, vec![b'.'; mib << 20]).expect("it is written");

@@ -1,25 +1,7 @@
 //! Places that are gone or full when a recording comes to its end.
 
 use super::*;
-
-/// A mounted filesystem that is gone when the test is over.
-struct Mount(PathBuf);
-
-impl Mount {
-    fn tmpfs(at: PathBuf, options: &str) -> Self {
-        fs::create_dir(&at).expect("a folder");
-        let mut call = Command::new("mount");
-        let mounted = call.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&at).output().expect("mount starts");
-        assert!(mounted.status.success(), "this test needs the right to mount: {mounted:?}");
-        Self(at)
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
+use crate::mount::Mount;
 
 #[test]
 fn a_folder_that_cannot_be_written_is_refused() {
